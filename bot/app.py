@@ -1,0 +1,123 @@
+"""The composition root: settings in, application out. Everything is wired here and nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from aiohttp import web
+
+from bot.assistant.agent import Assistant
+from bot.channels import pages, status
+from bot.channels.problem import problems
+from bot.channels.rate_limit import RateLimiter
+from bot.channels.web import WebChat
+from bot.conversation.events import Listeners
+from bot.conversation.service import ConversationService
+from bot.settings import Settings
+from bot.storage.changes import follow_changes
+from bot.storage.conversations import ConversationStore
+from bot.storage.database import Database, StorageUnavailable
+from bot.storage.encryption import Keyring
+from bot.storage.migrate import migrate
+
+log = logging.getLogger(__name__)
+
+# 5,000 characters as JSON escapes of surrogate pairs are 60,000 bytes.
+_MAX_BODY = 128 * 1024
+
+READY = web.AppKey("ready", asyncio.Event)
+SERVICE = web.AppKey("service", ConversationService)
+
+
+def keyring(settings: Settings) -> Keyring:
+    """The keys of the settings, or of the key file in the data folder."""
+    if settings.encryption_keys:
+        return Keyring.parse(settings.encryption_keys)
+    return Keyring.from_file(settings.data_dir / "encryption.key")
+
+
+@contextlib.asynccontextmanager
+async def open_store(settings: Settings) -> AsyncIterator[ConversationStore]:
+    """Storage, migrated and ready, closed at the end; what every command needs."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    keys = keyring(settings)
+    database = Database(settings.sqlalchemy_url, max_turns=settings.max_turns)
+    try:
+        await migrate(database)
+        yield ConversationStore(database, keys)
+    finally:
+        await database.close()
+
+
+def _address(settings: Settings, request: web.Request) -> str:
+    if settings.trust_proxy:
+        forwarded = request.headers.get("X-Forwarded-For", "").rsplit(",", 1)[-1].strip()
+        if forwarded:
+            return forwarded
+    return request.remote or ""
+
+
+def make_app(settings: Settings, store: ConversationStore, assistant: Assistant) -> web.Application:
+    """The aiohttp application on storage and a loaded assistant, which the caller opens and closes."""
+    listeners = Listeners()
+    service = ConversationService(store, assistant, listeners, turn_timeout=settings.turn_timeout)
+    chat = WebChat(
+        service,
+        store,
+        listeners,
+        messages=RateLimiter(settings.rate_limit),
+        starts=RateLimiter(settings.start_rate_limit),
+        address=lambda request: _address(settings, request),
+    )
+
+    async def ready() -> dict[str, bool]:
+        return {"model": True, "database": await store.database.answers()}
+
+    app = web.Application(middlewares=[pages.guarded, problems], client_max_size=_MAX_BODY)
+    app[SERVICE] = service
+    app.add_routes([*chat.routes(), *pages.routes(), *status.routes(ready)])
+    app.cleanup_ctx.append(lambda _: _running(settings, store, service, listeners))
+
+    async def end_streams(_: web.Application) -> None:
+        listeners.close()
+
+    app.on_shutdown.append(end_streams)
+    return app
+
+
+async def _running(
+    settings: Settings, store: ConversationStore, service: ConversationService, listeners: Listeners
+) -> AsyncIterator[None]:
+    """What runs beside the requests: recovery, purging, hearing from other processes."""
+    tasks = [
+        asyncio.create_task(follow_changes(store.database, listeners.changed, listeners.wake_all)),
+        asyncio.create_task(_purge(settings, service)),
+    ]
+    async with service:
+        recovered = await service.recover()
+        if recovered:
+            log.info("Answering %d conversations that were left unanswered.", recovered)
+        yield
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _purge(settings: Settings, service: ConversationService) -> None:
+    while True:
+        try:
+            await service.purge(settings.retention_days)
+        except StorageUnavailable:
+            log.warning("The database does not answer; purging later.")
+        await asyncio.sleep(settings.purge_every)
+
+
+def load_assistant(settings: Settings) -> Assistant:
+    """The assistant with the model of the settings, trained now if the data are new."""
+    from bot.assistant.training import ensure_model
+
+    return Assistant.load(Path(settings.model) if settings.model else ensure_model(settings.data_dir))

@@ -1,0 +1,1 @@
+"""Rasa embedded: loading, training, answering, and the bounded state of a conversation."""

@@ -1,0 +1,91 @@
+"""The assistant: one message and its state in, replies and the new state out. It keeps nothing itself."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from bot.assistant.quiet import keep_quiet
+from bot.model import Button, Reply, Turn
+
+keep_quiet()
+
+from rasa.core.agent import Agent  # noqa: E402
+from rasa.core.channels.channel import OutputChannel, UserMessage  # noqa: E402
+from rasa.exceptions import ModelNotFound  # noqa: E402
+
+from bot.assistant.in_process import InProcessActions  # noqa: E402
+from bot.assistant.tracker import TurnState, TurnTrackerStore, dump, enter  # noqa: E402
+
+
+class AssistantError(Exception):
+    """The assistant cannot work; the message says why. Final."""
+
+
+class NothingSaid(AssistantError):
+    """A message led to no reply: an action failed (its own error is logged by Rasa)."""
+
+
+class _Replies(OutputChannel):
+    """Collects what the assistant says in one turn, with the topic of each bubble."""
+
+    def __init__(self) -> None:
+        self.replies: list[Reply] = []
+
+    @classmethod
+    def name(cls) -> str:
+        """The channel's name as Rasa's responses know it."""
+        return "bot"
+
+    async def send_response(self, recipient_id: str, message: dict[str, Any]) -> None:
+        """Take one bubble; ``metadata`` is what the action said about it."""
+        buttons = tuple(Button(button["title"], button["payload"]) for button in message.get("buttons") or ())
+        metadata = message.get("metadata") or message
+        self.replies.append(Reply(message.get("text") or "", str(metadata.get("topic") or "clarify"), buttons))
+
+
+class Assistant:
+    """Rasa's agent, embedded."""
+
+    def __init__(self, agent: Agent) -> None:
+        if agent.processor is None or agent.domain is None:
+            raise AssistantError("The model could not be loaded.")
+        self._processor = agent.processor
+        self._domain = agent.domain
+
+    @classmethod
+    def load(cls, model: Path) -> Assistant:
+        """Load a trained model (2 to 4 seconds).
+
+        Raises:
+            AssistantError: the file is not a model of this version.
+        """
+        try:
+            agent = Agent.load(model, tracker_store=TurnTrackerStore(None), action_endpoint=InProcessActions())
+        except (ModelNotFound, OSError) as error:
+            raise AssistantError(f"The model {model} could not be loaded: {error}") from error
+        return cls(agent)
+
+    async def answer(self, conversation_id: str, text: str, state: str | None) -> Turn:
+        """Answer one message.
+
+        Args:
+            text: what the person wrote, or the payload of the button she chose.
+            state: the ``tracker`` of the last turn of this conversation; nothing at its beginning.
+
+        Raises:
+            NothingSaid: no reply came of it; the state is unchanged.
+        """
+        return await asyncio.create_task(self._answer(conversation_id, text, state))
+
+    async def _answer(self, conversation_id: str, text: str, state: str | None) -> Turn:
+        # A task of its own, so that the tracker store of this turn is seen by this turn only.
+        turn = TurnState(state)
+        enter(turn)
+        output = _Replies()
+        await self._processor.handle_message(UserMessage(text, output, conversation_id, input_channel=output.name()))
+        if not output.replies or turn.saved is None:
+            raise NothingSaid("No reply was given.")
+        intent = turn.saved.latest_message.intent if turn.saved.latest_message else {}
+        return Turn(tuple(output.replies), dump(turn.saved), dict(intent or {}))

@@ -1,0 +1,61 @@
+"""What browsers load: the page at ``/`` and the files in ``bot/web``, with headers that let nothing else in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+
+FOLDER = Path(__file__).resolve().parent.parent / "web"
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+        "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    # The address of this page must not travel to wherever a visitor goes next.
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), interest-cohort=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+
+
+@web.middleware
+async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Put the protecting headers on every response."""
+    response = await handler(request)
+    if not response.prepared:
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
+    return response
+
+
+def _file(name: str) -> web.Response:
+    path = FOLDER / name
+    if path.suffix not in _TYPES or path.parent != FOLDER or not path.is_file():
+        raise web.HTTPNotFound
+    return web.Response(
+        body=path.read_bytes(),
+        content_type=_TYPES[path.suffix],
+        charset="utf-8",
+        headers={hdrs.CACHE_CONTROL: "no-cache"},
+    )
+
+
+async def index(request: web.Request) -> web.Response:
+    """``GET /``: the chat page."""
+    return _file("index.html")
+
+
+async def asset(request: web.Request) -> web.Response:
+    """``GET /web/NAME``: a script, style or picture of the page."""
+    return _file(request.match_info["name"])
+
+
+def routes() -> list[web.RouteDef]:
+    """The routes of the page."""
+    return [web.get("/", index, name="index"), web.get("/web/{name}", asset, name="asset")]

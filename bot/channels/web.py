@@ -1,0 +1,249 @@
+"""The web chat: the contract of ``openapi.json``, over HTTP and server-sent events.
+
+A visitor has no account. Starting a conversation gives her a token; it is stored as a hash, and whoever has it has the
+conversation. Storing a reply is not yet delivering it: replies are marked when they went out in a response or a stream.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+from aiohttp import hdrs, web
+
+from bot.channels.problem import Problem
+from bot.channels.rate_limit import RateLimiter
+from bot.conversation import metrics
+from bot.conversation.events import Listeners
+from bot.conversation.payload import is_payload
+from bot.conversation.service import ConversationService
+from bot.model import MAX_TEXT, ConversationNotFound, Inbound, Message
+from bot.storage.conversations import ConversationStore
+
+CHANNEL = "web"
+HEARTBEAT_SECONDS = 15.0
+_CONVERSATION = "/api/chat/conversations/{id}"
+
+
+class WebChat:
+    """Handlers of the web chat contract."""
+
+    def __init__(
+        self,
+        service: ConversationService,
+        store: ConversationStore,
+        listeners: Listeners,
+        *,
+        messages: RateLimiter,
+        starts: RateLimiter,
+        address: Callable[[web.Request], str],
+    ) -> None:
+        """Wire the parts; ``address`` tells the visitor's network address for the limit on new conversations."""
+        self._service = service
+        self._store = store
+        self._listeners = listeners
+        self._messages = messages
+        self._starts = starts
+        self._address = address
+
+    def routes(self) -> list[web.RouteDef]:
+        """The routes of the contract."""
+        return [
+            web.post("/api/chat/conversations", self.start, name="start"),
+            web.post(f"{_CONVERSATION}/messages", self.post, name="post"),
+            web.get(f"{_CONVERSATION}/messages", self.get, name="get", allow_head=False),
+            web.get(f"{_CONVERSATION}/events", self.events, name="events", allow_head=False),
+            web.delete(_CONVERSATION, self.erase, name="erase"),
+        ]
+
+    async def start(self, request: web.Request) -> web.Response:
+        """``POST /api/chat/conversations`` → 201 with id, token and no messages yet."""
+        self._within(self._starts, self._address(request))
+        await _json_object(request, may_be_empty=True)
+        token = secrets.token_urlsafe(32)
+        conversation_id = await self._service.start(CHANNEL, token_hash=_hash(token))
+        return _json({"id": conversation_id, "token": token, "messages": []}, HTTPStatus.CREATED)
+
+    async def post(self, request: web.Request) -> web.Response:
+        """``POST .../messages`` → 200 with the replies to this message, once they are there."""
+        conversation_id = await self._authorised(request)
+        body = await _json_object(request)
+        inbound = _inbound(conversation_id, body)
+        known = await self._store.get(conversation_id, inbound.id)
+        if known is None:
+            self._within(self._messages, conversation_id)
+        elif not _same(known, inbound):
+            raise Problem(
+                HTTPStatus.CONFLICT, "This id was used for another message. Each message needs an id of its own."
+            )
+        message = known or await self._service.receive(conversation_id, CHANNEL, inbound)
+        replies = await self._service.replies(message)
+        self._service.mark_delivered(replies)
+        return _messages(replies)
+
+    async def get(self, request: web.Request) -> web.Response:
+        """``GET .../messages?after=ID`` → 200 with all messages behind that one, the visitor's own included."""
+        conversation_id = await self._authorised(request)
+        position = await self._position(conversation_id, request.query.get("after"), strict=True)
+        found = await self._service.after(conversation_id, position)
+        self._service.mark_delivered(found)
+        return _messages(found)
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """``GET .../events`` → a stream with each new message once; ``Last-Event-ID`` goes on behind that message."""
+        conversation_id = await self._authorised(request)
+        position = await self._position(conversation_id, request.headers.get("Last-Event-ID"), strict=False)
+        response = web.StreamResponse(
+            headers={
+                hdrs.CONTENT_TYPE: "text/event-stream; charset=utf-8",
+                hdrs.CACHE_CONTROL: "no-store",
+                "X-Accel-Buffering": "no",  # reverse proxies must not hold events back
+            }
+        )
+        await response.prepare(request)
+        metrics.LISTENERS.inc()
+        try:
+            with self._listeners.subscribe(conversation_id) as subscription:
+                await response.write(b"retry: 2000\n\n")
+                position = await self._send_new(response, conversation_id, position)
+                async for changed in subscription.changes(heartbeat=HEARTBEAT_SECONDS):
+                    if not changed:
+                        await response.write(b": keep-alive\n\n")
+                        continue
+                    position = await self._send_new(response, conversation_id, position)
+                    if await self._store.state(conversation_id) is None:
+                        await response.write(b"event: erased\ndata: {}\n\n")
+                        break
+        except ConnectionResetError:
+            pass  # the visitor closed the page
+        finally:
+            metrics.LISTENERS.dec()
+        return response
+
+    async def erase(self, request: web.Request) -> web.Response:
+        """``DELETE ...`` → 204; everything of the conversation is erased."""
+        conversation_id = await self._authorised(request)
+        await self._service.erase(conversation_id)
+        return web.Response(status=HTTPStatus.NO_CONTENT)
+
+    async def _send_new(self, response: web.StreamResponse, conversation_id: str, position: int) -> int:
+        """Write the messages behind a position; the position of the last one written."""
+        found = await self._service.after(conversation_id, position)
+        for message in found:
+            data = json.dumps(message.as_json(), ensure_ascii=False)
+            await response.write(f"id: {message.id}\nevent: message\ndata: {data}\n\n".encode())
+        self._service.mark_delivered(found)
+        return found[-1].position if found else position
+
+    async def _position(self, conversation_id: str, message_id: str | None, *, strict: bool) -> int:
+        """The position of a message id; the beginning when none is given.
+
+        An unknown id is an error where a client asks for it (``strict``), and the beginning where a browser resumes.
+        """
+        if not message_id:
+            return 0
+        position = await self._service.position_of(conversation_id, message_id)
+        if position is None and strict:
+            raise Problem(HTTPStatus.BAD_REQUEST, "The message in 'after' is not in this conversation.")
+        return position or 0
+
+    async def _authorised(self, request: web.Request) -> str:
+        """The conversation's id, if the bearer token belongs to it.
+
+        An unknown conversation and a foreign token look the same: nobody can find out which conversations exist.
+        """
+        scheme, _, token = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise Problem(HTTPStatus.UNAUTHORIZED, "The token of the conversation is missing.")
+        conversation_id = request.match_info["id"]
+        stored = await self._store.token_hash(conversation_id)
+        given = _hash(token.strip())
+        if not hmac.compare_digest(stored or bytes(32), given) or stored is None:
+            raise ConversationNotFound(conversation_id)
+        return conversation_id
+
+    @staticmethod
+    def _within(limiter: RateLimiter, key: str) -> None:
+        wait = limiter.wait(key)
+        if wait:
+            raise Problem(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                "That was a little fast. Please wait a moment, then try again.",
+                retry_after=wait,
+            )
+
+
+def _same(known: Message, inbound: Inbound) -> bool:
+    """Whether a repeated id brings the same message again."""
+    if inbound.payload is not None:
+        return known.payload == inbound.payload
+    return known.payload is None and known.text == inbound.text
+
+
+def _hash(token: str) -> bytes:
+    # The token is 256 random bits: a plain hash cannot be guessed backwards.
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+
+
+async def _json_object(request: web.Request, *, may_be_empty: bool = False) -> dict[str, Any]:
+    """The body as a JSON object."""
+    raw = await request.read()
+    if not raw and may_be_empty:
+        return {}
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise Problem(HTTPStatus.BAD_REQUEST, "The request is not JSON.") from None
+    if not isinstance(body, dict):
+        raise Problem(HTTPStatus.BAD_REQUEST, "The request must be a JSON object.")
+    return body
+
+
+def _inbound(conversation_id: str, body: dict[str, Any]) -> Inbound:
+    """The message of a request body, checked."""
+    message_id = body.get("id")
+    try:
+        if not isinstance(message_id, str) or str(UUID(message_id)) != message_id.lower():
+            raise ValueError
+    except ValueError:
+        raise Problem(HTTPStatus.BAD_REQUEST, "The message needs an 'id' that is a UUID.") from None
+    message_id = message_id.lower()
+    text, payload = body.get("text"), body.get("payload")
+    if (text is None) == (payload is None):
+        raise Problem(HTTPStatus.BAD_REQUEST, "The message needs either 'text' or 'payload'.")
+    external_id = f"{conversation_id}/{message_id}"
+    if payload is not None:
+        if not isinstance(payload, str) or not is_payload(payload):
+            raise Problem(HTTPStatus.BAD_REQUEST, "The 'payload' is not one that a button has.")
+        return Inbound(message_id, external_id, payload=payload)
+    if not isinstance(text, str):
+        raise Problem(HTTPStatus.BAD_REQUEST, "The 'text' must be a string.")
+    if not text.strip():
+        raise Problem(HTTPStatus.BAD_REQUEST, "The message is empty.")
+    if len(text) > MAX_TEXT:
+        raise Problem(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"This message has {len(text):,} characters; {MAX_TEXT:,} are possible. Please send it in parts.",
+        )
+    # Half a surrogate pair and NUL cannot be stored as text; a visitor should not have to care.
+    clean = text.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
+    return Inbound(message_id, external_id, text=clean)
+
+
+def _messages(found: list[Message]) -> web.Response:
+    return _json({"messages": [message.as_json() for message in found]})
+
+
+def _json(body: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> web.Response:
+    return web.Response(
+        text=json.dumps(body, ensure_ascii=False),
+        status=status.value,
+        content_type="application/json",
+        headers={hdrs.CACHE_CONTROL: "no-store"},
+    )

@@ -1,0 +1,84 @@
+"""The command ``bot``: run · train · chat · evaluate · purge."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bot.settings import SettingError, Settings
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="bot",
+        description="The support assistant. Settings come from the environment (BOT_*): see docs/operations.md.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("run", help="serve the web chat, training the model first if its data are new")
+    commands.add_parser("train", help="train the model for the present data")
+    commands.add_parser("chat", help="talk to the assistant in the terminal; nothing is stored")
+    evaluate = commands.add_parser("evaluate", help="measure how well topics are recognised")
+    evaluate.add_argument(
+        "file", type=Path, help="lines of ACCEPTED<TAB>UTTERANCE; several accepted topics joined by |"
+    )
+    evaluate.add_argument("--output", type=Path, help="write one JSON object a line here, with what was answered")
+    commands.add_parser("purge", help="erase the conversations past retention now")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return the exit status: 0 done, 1 failed, 2 not understood."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = Settings.load()
+    except SettingError as error:
+        print(error, file=sys.stderr)
+        return 2
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # Requests are counted in the metrics; an access log would hold addresses.
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    try:
+        # Imported late: each command pays only for what it needs, and `--help` for nothing.
+        match options.command:
+            case "run":
+                from bot.commands.run import run
+
+                return run(settings)
+            case "train":
+                from bot.assistant.training import train
+
+                print(f"Trained: {train(settings.data_dir)}")
+                return 0
+            case "chat":
+                from bot.commands.chat import chat
+
+                return chat(settings)
+            case "evaluate":
+                from bot.commands.evaluate import evaluate
+
+                return evaluate(settings, options.file, options.output)
+            case "purge":
+                from bot.commands.purge import purge
+
+                return purge(settings)
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:
+        if not _is_expected(error):
+            raise
+        print(error, file=sys.stderr)
+        return 1
+    return 2
+
+
+def _is_expected(error: Exception) -> bool:
+    """Errors whose message is all a person needs; anything else shows where it happened."""
+    from bot.assistant.training import TrainingFailed
+    from bot.storage.database import StorageUnavailable
+    from bot.storage.encryption import EncryptionError
+
+    kinds: tuple[type[Exception], ...] = (SettingError, TrainingFailed, StorageUnavailable, EncryptionError, OSError)
+    return isinstance(error, kinds)

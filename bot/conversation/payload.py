@@ -1,0 +1,33 @@
+"""Buttons' payloads and typed text: what may reach Rasa as a command and what may not.
+
+Rasa reads a text that begins with a slash as a command (``/restart`` wipes the conversation's state). Typed text must
+never be one, and a payload only one that a button of ours can carry.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+_PAYLOAD = re.compile(r"^/(?P<intent>[a-z][a-z0-9_]{0,63})(?P<entities>\{.*\})?$", re.S)
+_RESERVED = frozenset({"restart", "back", "session_start", "nlu_fallback", "out_of_scope"})
+MAX_PAYLOAD = 500
+
+
+def is_payload(text: str) -> bool:
+    """Whether this is a payload that a button may carry: ``/intent`` or ``/intent{"entity": "value"}``."""
+    match = _PAYLOAD.match(text) if len(text) <= MAX_PAYLOAD else None
+    if match is None or match["intent"] in _RESERVED:
+        return False
+    if match["entities"] is None:
+        return True
+    try:
+        entities = json.loads(match["entities"])
+    except ValueError:
+        return False
+    return isinstance(entities, dict) and all(isinstance(value, (str, int, float)) for value in entities.values())
+
+
+def typed_text(text: str) -> str:
+    """Typed text as the assistant may read it: never a command."""
+    return re.sub(r"^[\s/]+", "", text) or "?"

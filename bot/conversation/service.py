@@ -1,0 +1,238 @@
+"""The way of one message: stored, answered in its turn, delivered.
+
+What holds, whatever happens to the process in between:
+
+- a message is stored before its channel acknowledges it, once, however often it is delivered;
+- one worker at a time works on a conversation, and answers its messages in their order;
+- replies and the assistant's new state are stored together, so a message is answered once or not yet;
+- what was not yet answered is answered after the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Protocol
+
+from bot.conversation import metrics
+from bot.conversation.delivery import DeliveryMarks
+from bot.conversation.events import Listeners
+from bot.conversation.payload import typed_text
+from bot.model import Button, ConversationNotFound, Inbound, Message, Reply, Turn, TurnNotFinished, now
+from bot.storage.conversations import ConversationStore
+from bot.storage.database import StorageUnavailable
+
+log = logging.getLogger(__name__)
+
+APOLOGY = Reply(
+    text=(
+        "I am sorry, something went wrong on my side, and I could not answer. Your message is safe with us. "
+        "You can ask again in other words, or talk to a person. "
+        "If you are in danger, please call your emergency number (112 in India)."
+    ),
+    topic="clarify",
+    buttons=(Button("Talk to a person", "/talk_to_human"),),
+)
+"""Said when the assistant fails. Nobody is left without a word."""
+
+MAX_ATTEMPTS = 3
+"""Turns begun after a restart for one message before it is answered with an apology instead."""
+
+STORE_RETRIES = (0.1, 0.5, 2.0)
+"""Seconds between tries to store a finished turn while the database is away."""
+
+SWEEP_SECONDS = 20.0
+"""How often messages that nobody works on are looked for: those of another process that died."""
+
+
+class Answers(Protocol):
+    """What the service needs of the assistant."""
+
+    async def answer(self, conversation_id: str, text: str, state: str | None) -> Turn:
+        """Replies to one message and the new state, from the state before it."""
+
+
+class ConversationService:
+    """Takes messages in and sees to it that each is answered once."""
+
+    def __init__(
+        self, store: ConversationStore, assistant: Answers, listeners: Listeners, *, turn_timeout: float = 20.0
+    ) -> None:
+        """Wire the parts.
+
+        Args:
+            turn_timeout: seconds a turn may take before the visitor gets an apology.
+        """
+        self._store = store
+        self._assistant = assistant
+        self._listeners = listeners
+        self._turn_timeout = turn_timeout
+        self._working: set[asyncio.Task[None]] = set()
+        self._background: list[asyncio.Task[None]] = []
+        self.delivery = DeliveryMarks(store)
+
+    async def __aenter__(self) -> ConversationService:
+        self._background = [asyncio.create_task(self._sweep()), asyncio.create_task(self.delivery.run())]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        if self._working:
+            # What does not finish in time stays unanswered in storage and is answered after the next start.
+            await asyncio.wait(self._working, timeout=2)
+        await self.delivery.flush()
+
+    # In
+
+    async def start(self, channel: str, *, token_hash: bytes | None = None) -> str:
+        """Begin a conversation and return its id."""
+        conversation_id = await self._store.create(channel, token_hash=token_hash)
+        metrics.CONVERSATIONS.labels(channel).inc()
+        return conversation_id
+
+    async def receive(self, conversation_id: str, channel: str, inbound: Inbound) -> Message:
+        """Store a message; afterwards it may be acknowledged. A repeated one changes nothing.
+
+        Raises:
+            ConversationNotFound: there is no such conversation.
+            StorageUnavailable: nothing was stored; retryable.
+        """
+        shown = inbound.text if inbound.text is not None else await self._title(conversation_id, inbound.payload or "")
+        stored = await self._store.receive(conversation_id, channel, inbound, shown)
+        if stored is None:
+            raise ConversationNotFound(conversation_id)
+        message, is_new = stored
+        if is_new:
+            metrics.MESSAGES_IN.labels(channel).inc()
+            self._listeners.changed(conversation_id)
+        return message
+
+    async def replies(self, message: Message) -> list[Message]:
+        """Wait until a received message is answered and return the replies.
+
+        Raises:
+            TurnNotFinished: it takes too long or the database is away; the message is safe, ask again.
+            ConversationNotFound: the conversation was erased meanwhile.
+        """
+        if message.answered_at is None:
+            work = self.work(message.conversation_id)
+            try:
+                async with asyncio.timeout(self._turn_timeout * 2):
+                    await asyncio.shield(work)
+            except (TimeoutError, StorageUnavailable) as error:
+                raise TurnNotFinished(message.id) from error
+        stored = await self._store.get(message.conversation_id, message.id)
+        if stored is None:
+            raise ConversationNotFound(message.conversation_id)
+        if stored.answered_at is None:
+            raise TurnNotFinished(message.id)
+        return await self._store.replies_to(stored)
+
+    async def erase(self, conversation_id: str) -> bool:
+        """Erase a conversation with everything in it; false if there was none."""
+        # Under the lock, so that no turn that is under way writes into what was erased.
+        async with self._store.database.conversation_lock(conversation_id):
+            erased = await self._store.erase(conversation_id)
+        self._listeners.changed(conversation_id)
+        return erased
+
+    async def purge(self, retention_days: float) -> int:
+        """Erase what is past retention; how many conversations that were."""
+        erased = await self._store.erase_before(now() - timedelta(days=retention_days))
+        if erased:
+            log.info("Erased %d conversations past retention.", erased)
+        return erased
+
+    # Turns
+
+    def work(self, conversation_id: str, *, recovering: bool = False) -> asyncio.Task[None]:
+        """Answer what is unanswered in a conversation, in a task that outlives the request that began it."""
+        task = asyncio.create_task(self._answer_all(conversation_id, recovering))
+        self._working.add(task)
+        task.add_done_callback(self._finished)
+        return task
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._working.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # The sweep takes it up again. Only the kind of error: its text may hold what somebody wrote.
+            log.error("A turn could not be finished: %s", type(error).__name__)
+
+    async def _answer_all(self, conversation_id: str, recovering: bool) -> None:
+        async with self._store.database.conversation_lock(conversation_id):
+            while (message := await self._store.unanswered(conversation_id)) is not None:
+                if recovering:
+                    await self._store.begin_attempt(message)
+                with metrics.TURN_SECONDS.time():
+                    turn = await self._turn(message)
+                    await self._finish(message, turn)
+
+    async def _turn(self, message: Message) -> Turn:
+        """The assistant's turn, or an apology when it fails."""
+        if message.attempts >= MAX_ATTEMPTS:
+            log.error("A message was given up after %d attempts.", message.attempts)
+            return Turn((APOLOGY,))
+        text = message.payload if message.payload is not None else typed_text(message.text)
+        state = await self._store.tracker(message.conversation_id)
+        try:
+            async with asyncio.timeout(self._turn_timeout):
+                return await self._assistant.answer(message.conversation_id, text, state)
+        except Exception as error:  # whatever went wrong, the visitor gets a word
+            metrics.FAILED_TURNS.inc()
+            log.error("The assistant failed: %s", type(error).__name__)
+            return Turn((APOLOGY,))
+
+    async def _finish(self, message: Message, turn: Turn) -> None:
+        for pause in (*STORE_RETRIES, None):
+            try:
+                await self._store.finish_turn(message, turn.replies, turn.tracker)
+                break
+            except StorageUnavailable:
+                if pause is None:
+                    raise
+                await asyncio.sleep(pause)
+        for reply in turn.replies:
+            metrics.REPLIES.labels(reply.topic).inc()
+        self._listeners.changed(message.conversation_id)
+
+    async def recover(self) -> int:
+        """Begin to answer what an earlier process left unanswered; how many conversations that were."""
+        waiting = await self._store.unanswered_conversations()
+        for conversation_id in waiting:
+            self.work(conversation_id, recovering=True)
+        return len(waiting)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            try:
+                if not self._working:
+                    await self.recover()
+            except StorageUnavailable:
+                log.warning("The database does not answer; trying again.")
+
+    async def _title(self, conversation_id: str, payload: str) -> str:
+        """What the visitor saw on the button: the title it was offered with."""
+        for message in reversed(await self._store.after(conversation_id, 0)):
+            for button in message.buttons:
+                if button.payload == payload:
+                    return button.title
+        return payload.strip("/").split("{")[0].replace("_", " ") or payload
+
+    # Out
+
+    async def after(self, conversation_id: str, position: int) -> list[Message]:
+        """All messages behind a position, in order."""
+        return await self._store.after(conversation_id, position)
+
+    async def position_of(self, conversation_id: str, message_id: str) -> int | None:
+        """Where a message stands in its conversation."""
+        return await self._store.position_of(conversation_id, message_id)
+
+    def mark_delivered(self, messages: Sequence[Message]) -> None:
+        """Remember that a channel delivered these; stored a moment later."""
+        self.delivery.add(messages)

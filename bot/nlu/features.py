@@ -1,0 +1,75 @@
+"""What the linear model sees of a text: word n-grams, character n-grams and the sentence vector, side by side.
+
+The n-grams are scikit-learn's TF-IDF; they are stored as vocabulary and weights, never pickled.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+_SPACE = re.compile(r"\s+")
+# Three of a kind carry feeling, more carry nothing: "pleeeease" and "pleeease" are one word.
+_REPEATS = re.compile(r"(.)\1{2,}")
+
+
+def normalise(text: str) -> str:
+    """The text as the models read it: one Unicode form, single spaces, no drawn-out letters."""
+    folded = unicodedata.normalize("NFKC", text).replace("\u2019", "'").replace("\u2018", "'")
+    return _SPACE.sub(" ", _REPEATS.sub(r"\1\1", folded)).strip()
+
+
+class NgramFeatures:
+    """TF-IDF of words (1 and 2 together) and of characters within words (3 to 5 together)."""
+
+    def __init__(self, words: TfidfVectorizer, characters: TfidfVectorizer) -> None:
+        self._parts = (("words", words), ("characters", characters))
+
+    @classmethod
+    def empty(cls) -> NgramFeatures:
+        """Features that have not seen any text yet."""
+        return cls(
+            TfidfVectorizer(
+                ngram_range=(1, 2),
+                min_df=2,
+                sublinear_tf=True,
+                token_pattern=r"(?u)\b\w+\b",  # noqa: S106
+                dtype=np.float32,
+            ),
+            TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), min_df=5, sublinear_tf=True, dtype=np.float32),
+        )
+
+    def fit(self, texts: Sequence[str]) -> NgramFeatures:
+        """Learn which n-grams there are and how common each is."""
+        for _, part in self._parts:
+            part.fit(texts)
+        return self
+
+    def transform(self, texts: Sequence[str]) -> sparse.csr_matrix:
+        """One row a text."""
+        return sparse.hstack([part.transform(texts) for _, part in self._parts], format="csr", dtype=np.float32)
+
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """Arrays that :meth:`from_state` takes."""
+        arrays: dict[str, npt.NDArray[Any]] = {}
+        for name, part in self._parts:
+            ordered = sorted(part.vocabulary_, key=part.vocabulary_.__getitem__)
+            arrays[f"{name}_vocabulary"] = np.array(ordered)
+            arrays[f"{name}_idf"] = part.idf_.astype(np.float32)
+        return arrays
+
+    @classmethod
+    def from_state(cls, arrays: dict[str, npt.NDArray[Any]]) -> NgramFeatures:
+        """The features that :meth:`state` described."""
+        features = cls.empty()
+        for name, part in features._parts:
+            part.vocabulary_ = {term: index for index, term in enumerate(arrays[f"{name}_vocabulary"].tolist())}
+            part.idf_ = arrays[f"{name}_idf"]
+        return features

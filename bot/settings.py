@@ -1,0 +1,243 @@
+"""The one table of settings: every ``BOT_*`` environment variable with its default and help.
+
+Nothing is read at import time; :meth:`Settings.load` reads the environment once, at start. A test keeps
+``docs/operations.md`` in step with :data:`TABLE`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+
+class SettingError(ValueError):
+    """A setting has a value that cannot be used; the message names the variable and what it takes."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """At most ``burst`` messages at once, refilled at ``per_minute`` messages a minute; ``None`` fields mean off."""
+
+    per_minute: float
+    burst: int
+
+
+def _text(value: str) -> str:
+    return value
+
+
+def _port(value: str) -> int:
+    port = int(value)
+    if not 0 <= port <= 65535:
+        raise ValueError
+    return port
+
+
+def _days(value: str) -> float:
+    days = float(value)
+    if days < 0:
+        raise ValueError
+    return days
+
+
+def _count(value: str) -> int:
+    count = int(value)
+    if count < 1:
+        raise ValueError
+    return count
+
+
+def _seconds(value: str) -> float:
+    seconds = float(value)
+    if seconds <= 0:
+        raise ValueError
+    return seconds
+
+
+def _rate(value: str) -> Rate | None:
+    if value.strip().lower() == "off":
+        return None
+    per_minute, _, burst = value.partition("/")
+    rate = Rate(per_minute=float(per_minute), burst=int(burst or per_minute))
+    if rate.per_minute <= 0 or rate.burst < 1:
+        raise ValueError
+    return rate
+
+
+def _flag(value: str) -> bool:
+    lowered = value.strip().lower()
+    if lowered in {"1", "true", "yes", "on"}:
+        return True
+    if lowered in {"0", "false", "no", "off", ""}:
+        return False
+    raise ValueError
+
+
+def _path(value: str) -> Path:
+    return Path(value).expanduser()
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table.
+
+    ``name`` is the environment variable, ``takes`` says in words what it takes, ``help`` what it does.
+    """
+
+    name: str
+    default: str
+    parse: Callable[[str], object]
+    takes: str
+    help: str
+
+    @property
+    def attribute(self) -> str:
+        """The attribute of :class:`Settings` that holds it: the name in lower case without ``BOT_``."""
+        return self.name.removeprefix("BOT_").lower()
+
+
+TABLE: tuple[Setting, ...] = (
+    Setting("BOT_HOST", "127.0.0.1", _text, "an address", "Address the server listens on."),
+    Setting("BOT_PORT", "8080", _port, "a port, 0 to 65535", "Port the server listens on; 0 takes a free one."),
+    Setting("BOT_DATA_DIR", "var", _path, "a folder", "Where the database file, the key file and trained models live."),
+    Setting(
+        "BOT_DATABASE_URL",
+        "",
+        _text,
+        "a database URL",
+        "sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME. Empty: a SQLite file in the data folder.",
+    ),
+    Setting(
+        "BOT_ENCRYPTION_KEYS",
+        "",
+        _text,
+        "ID:BASE64[,ID:BASE64...]",
+        "AES-256 keys for what is stored, the active one first. Empty: a key file generated in the data folder.",
+    ),
+    Setting(
+        "BOT_RATE_LIMIT",
+        "30/15",
+        _rate,
+        "PER_MINUTE/BURST or off",
+        "How fast one visitor may write: messages a minute, and how many at once.",
+    ),
+    Setting(
+        "BOT_START_RATE_LIMIT",
+        "20/20",
+        _rate,
+        "PER_MINUTE/BURST or off",
+        "How fast new conversations may be started from one address. Also off when BOT_RATE_LIMIT is off.",
+    ),
+    Setting(
+        "BOT_TRUST_PROXY",
+        "false",
+        _flag,
+        "true or false",
+        "Take the visitor's address from the last X-Forwarded-For entry; only behind a proxy of your own.",
+    ),
+    Setting(
+        "BOT_RETENTION_DAYS",
+        "30",
+        _days,
+        "days, 0 or more",
+        "Conversations are erased this many days after their last message.",
+    ),
+    Setting(
+        "BOT_PURGE_EVERY",
+        "3600",
+        _seconds,
+        "seconds",
+        "How often the running server erases what is past retention.",
+    ),
+    Setting(
+        "BOT_MODEL",
+        "",
+        _text,
+        "a file",
+        "A trained model to use. Empty: the one that fits the data, trained if missing.",
+    ),
+    Setting("BOT_MAX_TURNS", "16", _count, "a number", "How many conversations one process works on at once."),
+    Setting(
+        "BOT_TURN_TIMEOUT",
+        "20",
+        _seconds,
+        "seconds",
+        "How long a turn may take before the visitor gets an apology instead.",
+    ),
+    Setting(
+        "BOT_LOG_LEVEL", "INFO", _text, "DEBUG, INFO, WARNING, ERROR", "How much is logged. Never what people write."
+    ),
+    Setting(
+        "BOT_SHUTDOWN_SECONDS", "5", _seconds, "seconds", "How long open requests may finish when the server stops."
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings, parsed. One attribute for each row of :data:`TABLE`."""
+
+    host: str
+    port: int
+    data_dir: Path
+    database_url: str
+    encryption_keys: str
+    rate_limit: Rate | None
+    start_rate_limit: Rate | None
+    trust_proxy: bool
+    retention_days: float
+    purge_every: float
+    model: str
+    max_turns: int
+    turn_timeout: float
+    log_level: str
+    shutdown_seconds: float
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the environment (or ``environ``).
+
+        Raises:
+            SettingError: a value cannot be used, or a ``BOT_*`` variable is unknown (probably misspelt).
+        """
+        source = os.environ if environ is None else environ
+        known = {row.name for row in TABLE}
+        unknown = sorted(name for name in source if name.startswith("BOT_") and name not in known)
+        if unknown:
+            raise SettingError(f"Unknown setting {', '.join(unknown)}; see docs/operations.md for the list.")
+        values: dict[str, object] = {}
+        for row in TABLE:
+            raw = source.get(row.name, row.default)
+            try:
+                values[row.attribute] = row.parse(raw)
+            except ValueError as error:
+                raise SettingError(f"{row.name} takes {row.takes}, not {raw!r}.") from error
+        settings = cls(**values)  # type: ignore[arg-type]
+        if settings.rate_limit is None:
+            settings = settings.replace(start_rate_limit=None)
+        return settings
+
+    def replace(self, **changes: object) -> Settings:
+        """A copy with some attributes changed, for tests and commands."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return type(self)(**{**values, **changes})
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The database URL with its asynchronous driver.
+
+        Raises:
+            SettingError: the URL names a database other than SQLite or PostgreSQL.
+        """
+        url = self.database_url or f"sqlite:///{(self.data_dir / 'support.db').absolute()}"
+        scheme, separator, rest = url.partition("://")
+        if not separator:
+            raise SettingError("BOT_DATABASE_URL takes sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME.")
+        kind = scheme.split("+")[0]
+        if kind == "sqlite":
+            return f"sqlite+aiosqlite://{rest}"
+        if kind in {"postgresql", "postgres"}:
+            return f"postgresql+asyncpg://{rest}"
+        raise SettingError(f"BOT_DATABASE_URL: {kind} is not supported; take sqlite or postgresql.")

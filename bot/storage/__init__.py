@@ -1,0 +1,1 @@
+"""Storage: tables, encryption at rest, transactions, migrations. SQLite by default, PostgreSQL by URL."""

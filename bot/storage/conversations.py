@@ -1,0 +1,344 @@
+"""Conversations, messages and trackers: the queries of ``bot.conversation``, with everything written sealed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Row, bindparam, delete, func, insert, select, text, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.model import Button, Inbound, Message, Reply, Sender, State, now
+from bot.storage.database import Database
+from bot.storage.encryption import Keyring
+from bot.storage.tables import conversations, messages, trackers
+
+CHANGED = "conversation_changed"
+"""The PostgreSQL notification channel on which processes tell each other about new messages."""
+
+
+class ConversationStore:
+    """All that is kept of conversations. Methods that take a connection are parts of the caller's transaction."""
+
+    def __init__(self, database: Database, keyring: Keyring) -> None:
+        self.database = database
+        self._keyring = keyring
+
+    # Conversations
+
+    async def create(self, channel: str, *, token_hash: bytes | None = None) -> str:
+        """Start a conversation and return its id."""
+        conversation_id = str(uuid4())
+        moment = now()
+        async with self.database.transaction() as connection:
+            await connection.execute(
+                insert(conversations).values(
+                    id=conversation_id,
+                    channel=channel,
+                    token_hash=token_hash,
+                    state=State.ASSISTANT.value,
+                    last_position=0,
+                    created_at=moment,
+                    last_message_at=moment,
+                )
+            )
+        return conversation_id
+
+    async def token_hash(self, conversation_id: str) -> bytes | None:
+        """The stored hash of a conversation's token; nothing for an unknown conversation."""
+        async with self.database.read() as connection:
+            query = select(conversations.c.token_hash).where(conversations.c.id == conversation_id)
+            found: bytes | None = (await connection.execute(query)).scalar_one_or_none()
+            return found
+
+    async def state(self, conversation_id: str) -> State | None:
+        """Who answers; nothing for an unknown conversation."""
+        async with self.database.read() as connection:
+            query = select(conversations.c.state).where(conversations.c.id == conversation_id)
+            found = (await connection.execute(query)).scalar_one_or_none()
+            return None if found is None else State(found)
+
+    async def erase(self, conversation_id: str) -> bool:
+        """Erase a conversation with everything that belongs to it; false if there was none."""
+        async with self.database.transaction() as connection:
+            result = await connection.execute(delete(conversations).where(conversations.c.id == conversation_id))
+            await self._notify(connection, conversation_id)
+            return bool(result.rowcount)
+
+    async def erase_before(self, moment: datetime) -> int:
+        """Erase conversations whose last message is older than ``moment``; how many there were."""
+        async with self.database.transaction() as connection:
+            result = await connection.execute(delete(conversations).where(conversations.c.last_message_at < moment))
+            return int(result.rowcount)
+
+    # Messages in
+
+    async def receive(
+        self, conversation_id: str, channel: str, inbound: Inbound, shown: str
+    ) -> tuple[Message, bool] | None:
+        """Store an inbound message once.
+
+        Args:
+            shown: the text as the conversation shows it (the title of a chosen button, or what was written).
+
+        Returns:
+            The stored message and whether it is new; nothing if the conversation does not exist.
+        """
+        try:
+            async with self.database.transaction() as connection:
+                position = await self._next_positions(connection, conversation_id, 1)
+                if position is None:
+                    return None
+                known = await self._by_id(connection, conversation_id, inbound.id)
+                if known is not None:
+                    raise _AlreadyThere
+                row = {
+                    "conversation_id": conversation_id,
+                    "position": position,
+                    "id": inbound.id,
+                    "channel": channel,
+                    "external_id": inbound.external_id,
+                    "sender": Sender.USER.value,
+                    "content": self._seal(conversation_id, position, {"text": shown, "payload": inbound.payload}),
+                    "sent_at": now(),
+                }
+                await connection.execute(insert(messages).values(**row))
+                await self._notify(connection, conversation_id)
+                return self._message_from(row), True
+        except (IntegrityError, _AlreadyThere):
+            async with self.database.read() as connection:
+                known = await self._by_id(connection, conversation_id, inbound.id)
+            if known is None:
+                raise
+            return known, False
+
+    async def unanswered(self, conversation_id: str) -> Message | None:
+        """The oldest message that has no replies yet."""
+        query = (
+            select(messages)
+            .where(
+                messages.c.conversation_id == conversation_id,
+                messages.c.sender == Sender.USER.value,
+                messages.c.answered_at.is_(None),
+            )
+            .order_by(messages.c.position)
+            .limit(1)
+        )
+        async with self.database.read() as connection:
+            row = (await connection.execute(query)).first()
+            return None if row is None else self._message(row)
+
+    async def unanswered_conversations(self) -> list[str]:
+        """Conversations with a message that has no replies yet: what a crash left behind."""
+        query = (
+            select(messages.c.conversation_id)
+            .where(messages.c.sender == Sender.USER.value, messages.c.answered_at.is_(None))
+            .group_by(messages.c.conversation_id)
+        )
+        async with self.database.read() as connection:
+            return list((await connection.execute(query)).scalars())
+
+    async def begin_attempt(self, message: Message) -> None:
+        """Count a turn begun for a message, so that one that kills the process is not tried for ever."""
+        async with self.database.transaction() as connection:
+            await connection.execute(
+                update(messages)
+                .where(messages.c.conversation_id == message.conversation_id, messages.c.position == message.position)
+                .values(attempts=messages.c.attempts + 1)
+            )
+
+    # Turns
+
+    async def tracker(self, conversation_id: str) -> str | None:
+        """The assistant's state of a conversation, as :meth:`finish_turn` stored it."""
+        async with self.database.read() as connection:
+            sealed = (
+                await connection.execute(select(trackers.c.state).where(trackers.c.conversation_id == conversation_id))
+            ).scalar_one_or_none()
+            return None if sealed is None else self._keyring.open(sealed, f"trackers.state/{conversation_id}")
+
+    async def finish_turn(
+        self, message: Message, replies: Sequence[Reply], tracker: str | None
+    ) -> list[Message] | None:
+        """Store replies and the new tracker state, and mark the message answered, all or nothing.
+
+        Returns:
+            The stored replies; nothing if the conversation was erased meanwhile.
+        """
+        moment = now()
+        async with self.database.transaction() as connection:
+            last = await self._next_positions(connection, message.conversation_id, len(replies))
+            if last is None:
+                return None
+            rows = [
+                {
+                    "conversation_id": message.conversation_id,
+                    "position": position,
+                    "id": str(uuid4()),
+                    "channel": "",
+                    "external_id": None,
+                    "sender": Sender.ASSISTANT.value,
+                    "in_reply_to": message.position,
+                    "content": self._seal(
+                        message.conversation_id,
+                        position,
+                        {"text": reply.text, "buttons": [[button.title, button.payload] for button in reply.buttons]},
+                    ),
+                    "topic": reply.topic,
+                    "sent_at": moment,
+                }
+                for position, reply in enumerate(replies, start=last - len(replies) + 1)
+            ]
+            if rows:
+                await connection.execute(insert(messages), rows)
+            await connection.execute(
+                update(messages)
+                .where(messages.c.conversation_id == message.conversation_id, messages.c.position == message.position)
+                .values(answered_at=moment)
+            )
+            if tracker is not None:
+                await self._save_tracker(connection, message.conversation_id, tracker, moment)
+            await self._notify(connection, message.conversation_id)
+        return [self._message_from(row) for row in rows]
+
+    async def mark_delivered(self, delivered: Mapping[tuple[str, int], datetime]) -> None:
+        """Store when messages, named by conversation and position, were delivered."""
+        rows = [
+            {"b_conversation": conversation_id, "b_position": position, "b_moment": moment}
+            for (conversation_id, position), moment in delivered.items()
+        ]
+        statement = (
+            update(messages)
+            .where(
+                messages.c.conversation_id == bindparam("b_conversation"),
+                messages.c.position == bindparam("b_position"),
+                messages.c.delivered_at.is_(None),
+            )
+            .values(delivered_at=bindparam("b_moment"))
+        )
+        async with self.database.transaction() as connection:
+            await connection.execute(statement, rows)
+
+    async def _save_tracker(
+        self, connection: AsyncConnection, conversation_id: str, tracker: str, moment: datetime
+    ) -> None:
+        sealed = self._keyring.seal(tracker, f"trackers.state/{conversation_id}")
+        changed = await connection.execute(
+            update(trackers)
+            .where(trackers.c.conversation_id == conversation_id)
+            .values(state=sealed, turns=trackers.c.turns + 1, updated_at=moment)
+        )
+        if not changed.rowcount:
+            await connection.execute(
+                insert(trackers).values(conversation_id=conversation_id, state=sealed, turns=1, updated_at=moment)
+            )
+
+    # Reading
+
+    async def replies_to(self, message: Message) -> list[Message]:
+        """The replies to a message, in order."""
+        query = (
+            select(messages)
+            .where(messages.c.conversation_id == message.conversation_id, messages.c.in_reply_to == message.position)
+            .order_by(messages.c.position)
+        )
+        async with self.database.read() as connection:
+            return [self._message(row) for row in await connection.execute(query)]
+
+    async def position_of(self, conversation_id: str, message_id: str) -> int | None:
+        """Where a message stands; nothing if it is not in this conversation."""
+        query = select(messages.c.position).where(
+            messages.c.conversation_id == conversation_id, messages.c.id == message_id
+        )
+        async with self.database.read() as connection:
+            found: int | None = (await connection.execute(query)).scalar_one_or_none()
+            return found
+
+    async def get(self, conversation_id: str, message_id: str) -> Message | None:
+        """One message by its id."""
+        async with self.database.read() as connection:
+            return await self._by_id(connection, conversation_id, message_id)
+
+    async def after(self, conversation_id: str, position: int) -> list[Message]:
+        """All messages behind a position, in order."""
+        query = (
+            select(messages)
+            .where(messages.c.conversation_id == conversation_id, messages.c.position > position)
+            .order_by(messages.c.position)
+        )
+        async with self.database.read() as connection:
+            return [self._message(row) for row in await connection.execute(query)]
+
+    async def counts(self) -> dict[str, int]:
+        """How many conversations and messages there are, for metrics and the purge report."""
+        async with self.database.read() as connection:
+            found = {}
+            for table in (conversations, messages):
+                found[table.name] = int(
+                    (await connection.execute(select(func.count()).select_from(table))).scalar_one()
+                )
+            return found
+
+    # Parts
+
+    async def _next_positions(self, connection: AsyncConnection, conversation_id: str, count: int) -> int | None:
+        """Take the next ``count`` positions and return the last of them.
+
+        The row stays locked until the transaction ends, so positions become visible in their order: a reader that has
+        seen position 8 will never find a new message at position 7.
+        """
+        statement = (
+            update(conversations)
+            .where(conversations.c.id == conversation_id)
+            .values(last_position=conversations.c.last_position + count, last_message_at=now())
+            .returning(conversations.c.last_position)
+        )
+        found: int | None = (await connection.execute(statement)).scalar_one_or_none()
+        return found
+
+    async def _by_id(self, connection: AsyncConnection, conversation_id: str, message_id: str) -> Message | None:
+        query = select(messages).where(messages.c.conversation_id == conversation_id, messages.c.id == message_id)
+        row = (await connection.execute(query)).first()
+        return None if row is None else self._message(row)
+
+    async def _notify(self, connection: AsyncConnection, conversation_id: str) -> None:
+        if not self.database.is_sqlite:
+            await connection.execute(
+                text("SELECT pg_notify(:channel, :id)"), {"channel": CHANGED, "id": conversation_id}
+            )
+
+    def _seal(self, conversation_id: str, position: int, content: dict[str, Any]) -> bytes:
+        kept = {key: value for key, value in content.items() if value}
+        return self._keyring.seal(
+            json.dumps(kept, ensure_ascii=False), f"messages.content/{conversation_id}/{position}"
+        )
+
+    def _message(self, row: Row[Any]) -> Message:
+        return self._message_from(row._asdict())
+
+    def _message_from(self, row: dict[str, Any]) -> Message:
+        place = f"messages.content/{row['conversation_id']}/{row['position']}"
+        content = json.loads(self._keyring.open(row["content"], place))
+        return Message(
+            conversation_id=row["conversation_id"],
+            position=row["position"],
+            id=row["id"],
+            sender=Sender(row["sender"]),
+            text=content.get("text", ""),
+            payload=content.get("payload"),
+            buttons=tuple(Button(title, payload) for title, payload in content.get("buttons", [])),
+            topic=row.get("topic"),
+            in_reply_to=row.get("in_reply_to"),
+            sent_at=row["sent_at"],
+            answered_at=row.get("answered_at"),
+            delivered_at=row.get("delivered_at"),
+            attempts=row.get("attempts") or 0,
+        )
+
+
+class _AlreadyThere(Exception):
+    """Rolls a transaction back because the message is stored already."""

@@ -1,0 +1,150 @@
+"""Connections and transactions, and what differs between SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+
+class StorageUnavailable(Exception):
+    """The database does not answer just now. Retryable: the same call may succeed later."""
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether a database error is worth another try: lost connection, locked file, deadlock, server starting."""
+    if isinstance(error, (OperationalError, InterfaceError, ConnectionError, TimeoutError)):
+        return True
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+class Database:
+    """One engine; hands out transactions and the lock that lets one worker at a time work on a conversation."""
+
+    def __init__(self, url: str, *, max_turns: int = 16) -> None:
+        """Prepare an engine; nothing is connected yet.
+
+        Args:
+            url: names an asynchronous driver, see ``Settings.sqlalchemy_url``.
+            max_turns: conversations that may be locked at once; the others wait for one of them to finish.
+        """
+        options: dict[str, Any] = {"pool_pre_ping": True} if "sqlite" not in url else {}
+        self.engine: AsyncEngine = create_async_engine(url, pool_size=max_turns, max_overflow=max_turns, **options)
+        self._turns = asyncio.Semaphore(max_turns)
+        self.is_sqlite = self.engine.dialect.name == "sqlite"
+        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+        # SQLite has one writer; waiting here in order is fairer and faster than SQLite's own retries.
+        self._writer = asyncio.Lock()
+        if self.is_sqlite:
+            event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
+            event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for reading.
+
+        Raises:
+            StorageUnavailable: the database does not answer.
+        """
+        try:
+            async with self.engine.connect() as connection:
+                yield connection
+        except (DBAPIError, OSError) as error:
+            if is_transient(error):
+                raise StorageUnavailable("The database does not answer.") from error
+            raise
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """A connection inside a transaction: all of it is stored at the end, or nothing.
+
+        Raises:
+            StorageUnavailable: the database does not answer; nothing was stored.
+        """
+        try:
+            if self.is_sqlite:
+                async with self._writer, self.engine.connect() as connection:
+                    connection.info["write"] = True
+                    async with connection.begin():
+                        yield connection
+            else:
+                async with self.engine.begin() as connection:
+                    yield connection
+        except (DBAPIError, OSError) as error:
+            if is_transient(error):
+                raise StorageUnavailable("The database does not answer.") from error
+            raise
+
+    @asynccontextmanager
+    async def conversation_lock(self, conversation_id: str) -> AsyncIterator[None]:
+        """Hold the right to work on one conversation; others wait their turn without polling.
+
+        Within the process by a lock of asyncio; between processes that share a PostgreSQL by an advisory lock, which
+        the server frees by itself when a process dies.
+        """
+        lock, users = self._locks.get(conversation_id, (asyncio.Lock(), 0))
+        self._locks[conversation_id] = (lock, users + 1)
+        try:
+            async with lock, self._turns:
+                if self.is_sqlite:
+                    yield
+                else:
+                    async with self._advisory_lock(conversation_id):
+                        yield
+        finally:
+            lock, users = self._locks[conversation_id]
+            if users == 1:
+                del self._locks[conversation_id]
+            else:
+                self._locks[conversation_id] = (lock, users - 1)
+
+    @asynccontextmanager
+    async def _advisory_lock(self, conversation_id: str) -> AsyncIterator[None]:
+        key = zlib.crc32(conversation_id.encode()) - 2**31
+        space = 0x7661  # keeps these locks apart from others in the same database
+        try:
+            async with self.engine.connect() as connection:
+                # One transaction that only holds the lock: it ends with the connection, whatever happens.
+                async with connection.begin():
+                    await connection.execute(
+                        text("SELECT pg_advisory_xact_lock(:space, :key)"), {"space": space, "key": key}
+                    )
+                    yield
+        except (DBAPIError, OSError) as error:
+            if is_transient(error):
+                raise StorageUnavailable("The database does not answer.") from error
+            raise
+
+    async def answers(self) -> bool:
+        """Whether the database answers a query right now."""
+        try:
+            async with asyncio.timeout(3), self.read() as connection:
+                await connection.execute(text("SELECT 1"))
+            return True
+        except (StorageUnavailable, TimeoutError, DBAPIError, OSError):
+            return False
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+
+
+def _prepare_sqlite(connection: Any, record: ConnectionPoolEntry) -> None:
+    # The driver's own transaction handling begins transactions late; we begin them ourselves.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000", "secure_delete=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Any) -> None:
+    immediate = connection.info.pop("write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

@@ -1,0 +1,120 @@
+"""The tables. What people write is in ``LargeBinary`` columns, always sealed; the rest carries no content.
+
+``conversations`` one row each, with the state that decides who answers and the counter that orders its messages
+``messages``      every message in and out, in the order of ``position`` within the conversation
+``trackers``      the assistant's own state of a conversation (Rasa's tracker), bounded in size
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeDecorator
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+metadata = MetaData(naming_convention=NAMING)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A moment in UTC. SQLite forgets time zones; this puts UTC back."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """Refuse moments without a time zone, store the others in UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment needs a time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """Read as UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("channel", String(32), nullable=False),
+    Column("token_hash", LargeBinary(32), nullable=True),  # web chat: SHA-256 of the bearer token
+    Column("state", String(16), nullable=False, default="assistant"),
+    Column("last_position", Integer, nullable=False, default=0),
+    Column("created_at", Moment, nullable=False),
+    Column("last_message_at", Moment, nullable=False, index=True),
+    CheckConstraint("state IN ('assistant', 'waiting', 'person', 'closed')", name="state"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("conversation_id", String(36), ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("id", String(36), nullable=False),
+    Column("channel", String(32), nullable=False),
+    Column("external_id", String(200), nullable=True),  # inbound: the channel's own id, for recognising repeats
+    Column("sender", String(16), nullable=False),
+    Column("in_reply_to", Integer, nullable=True),  # position of the message this answers
+    Column("content", LargeBinary, nullable=False),  # sealed JSON: text, payload, buttons
+    Column("topic", String(64), nullable=True),
+    Column("sent_at", Moment, nullable=False),
+    Column("answered_at", Moment, nullable=True),  # inbound: when its replies were stored
+    Column("attempts", Integer, nullable=False, default=0),  # inbound: turns begun for it, to stop a poisonous message
+    Column("delivered_at", Moment, nullable=True),  # outbound: when the channel delivered it
+    PrimaryKeyConstraint("conversation_id", "position"),
+    UniqueConstraint("conversation_id", "id"),
+    UniqueConstraint("channel", "external_id"),
+    CheckConstraint("sender IN ('user', 'assistant', 'person', 'system')", name="sender"),
+)
+
+# What still has to be done after a crash; both stay nearly empty.
+Index(
+    "ix_messages_unanswered",
+    messages.c.conversation_id,
+    messages.c.position,
+    postgresql_where=(messages.c.sender == "user") & messages.c.answered_at.is_(None),
+    sqlite_where=(messages.c.sender == "user") & messages.c.answered_at.is_(None),
+)
+Index(
+    "ix_messages_undelivered",
+    messages.c.conversation_id,
+    messages.c.position,
+    postgresql_where=(messages.c.sender != "user") & messages.c.delivered_at.is_(None),
+    sqlite_where=(messages.c.sender != "user") & messages.c.delivered_at.is_(None),
+)
+
+trackers = Table(
+    "trackers",
+    metadata,
+    Column("conversation_id", String(36), ForeignKey("conversations.id", ondelete="CASCADE"), primary_key=True),
+    Column("state", LargeBinary, nullable=False),  # sealed JSON: the last events, see bot.assistant.tracker
+    Column("turns", BigInteger, nullable=False, default=0),
+    Column("updated_at", Moment, nullable=False),
+)
