@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any
 
 from rasa.core.tracker_store import TrackerStore
@@ -22,9 +23,9 @@ from rasa.shared.core.events import (
     SessionStarted,
     SlotSet,
     UserUttered,
-    deserialise_events,
 )
 from rasa.shared.core.trackers import DialogueStateTracker
+from rasa.shared.utils.common import all_subclasses
 
 KEEP_TURNS = 3
 """Turns that are always kept; the policies look back as far as ``max_history`` in config.yml."""
@@ -77,7 +78,15 @@ def _lean(event: Event) -> dict[str, Any]:
 
 def load(sender_id: str, state: str, domain: Domain) -> DialogueStateTracker:
     """The tracker that :func:`dump` wrote."""
-    return DialogueStateTracker.from_events(sender_id, deserialise_events(json.loads(state)), slots=domain.slots)
+    kinds = _kinds()
+    events = [kinds[row["event"]]._from_parameters(row) for row in json.loads(state)]
+    return DialogueStateTracker.from_events(sender_id, events, slots=domain.slots)
+
+
+@lru_cache(maxsize=1)
+def _kinds() -> dict[str, type[Event]]:
+    """Event classes by name. Rasa's own look-up walks the class tree again for every event (1 ms each)."""
+    return {kind.type_name: kind for kind in all_subclasses(Event)}
 
 
 class TurnState:

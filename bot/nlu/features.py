@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ class NgramFeatures:
 
     def __init__(self, words: TfidfVectorizer, characters: TfidfVectorizer) -> None:
         self._parts = (("words", words), ("characters", characters))
+        self._analysers: dict[str, Callable[[str], Iterable[str]]] = {}
 
     @classmethod
     def empty(cls) -> NgramFeatures:
@@ -55,6 +57,27 @@ class NgramFeatures:
     def transform(self, texts: Sequence[str]) -> sparse.csr_matrix:
         """One row a text."""
         return sparse.hstack([part.transform(texts) for _, part in self._parts], format="csr", dtype=np.float32)
+
+    def row(self, text: str) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float32]]:
+        """Columns and values of one text: what :meth:`transform` gives for it, without scikit-learn's checks (2 ms)."""
+        columns: list[npt.NDArray[np.intp]] = []
+        values: list[npt.NDArray[np.float32]] = []
+        offset = 0
+        for name, part in self._parts:
+            vocabulary = part.vocabulary_
+            counts = Counter(vocabulary[term] for term in self._analyse(name, part)(text) if term in vocabulary)
+            found = np.fromiter(counts.keys(), np.intp, len(counts))
+            weights = (1 + np.log(np.fromiter(counts.values(), np.float32, len(counts)))) * part.idf_[found]
+            length = float(np.linalg.norm(weights))
+            columns.append(found + offset)
+            values.append((weights / length if length else weights).astype(np.float32))
+            offset += len(vocabulary)
+        return np.concatenate(columns), np.concatenate(values)
+
+    def _analyse(self, name: str, part: TfidfVectorizer) -> Callable[[str], Iterable[str]]:
+        if name not in self._analysers:
+            self._analysers[name] = part.build_analyzer()
+        return self._analysers[name]
 
     def state(self) -> dict[str, npt.NDArray[Any]]:
         """Arrays that :meth:`from_state` takes."""

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 from sklearn.linear_model import LogisticRegression
@@ -106,16 +105,12 @@ class LinearTopicModel:
 
     def probabilities(self, text: str, vector: Array) -> Array:
         """Probabilities of shape ``(labels,)`` for one text and its sentence vector of shape ``(384,)``."""
-        row = self._features.transform([normalise(text)])
-        scores = self._ngram_weights[-1] + self._row_times_weights(row)
+        columns, values = self._features.row(normalise(text))
+        scores = self._ngram_weights[-1] + values @ self._ngram_weights[columns]
         scores = scores * self._scales.ngram
         scores += (vector @ self._vector_weights[:-1] + self._vector_weights[-1]) * self._scales.vector
         result: Array = softmax(scores).astype(np.float32)
         return result
-
-    def _row_times_weights(self, row: sparse.csr_matrix) -> Array:
-        product: Array = row.data @ self._ngram_weights[row.indices]
-        return product
 
     def save(self, file: Path) -> None:
         """Write the model as one file of plain arrays."""
