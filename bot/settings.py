@@ -6,6 +6,7 @@ Nothing is read at import time; :meth:`Settings.load` reads the environment once
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -24,6 +25,10 @@ class Rate:
     burst: int
 
 
+_MAX_DAYS = 36500
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+
+
 def _text(value: str) -> str:
     return value
 
@@ -37,7 +42,7 @@ def _port(value: str) -> int:
 
 def _days(value: str) -> float:
     days = float(value)
-    if days < 0:
+    if not 0 <= days <= _MAX_DAYS:  # what is not a number is not between them either
         raise ValueError
     return days
 
@@ -51,7 +56,7 @@ def _count(value: str) -> int:
 
 def _seconds(value: str) -> float:
     seconds = float(value)
-    if seconds <= 0:
+    if not 0 < seconds < math.inf:
         raise ValueError
     return seconds
 
@@ -61,7 +66,7 @@ def _rate(value: str) -> Rate | None:
         return None
     per_minute, _, burst = value.partition("/")
     rate = Rate(per_minute=float(per_minute), burst=int(burst or per_minute))
-    if rate.per_minute <= 0 or rate.burst < 1:
+    if not 0 < rate.per_minute < math.inf or rate.burst < 1:
         raise ValueError
     return rate
 
@@ -73,6 +78,13 @@ def _flag(value: str) -> bool:
     if lowered in {"0", "false", "no", "off", ""}:
         return False
     raise ValueError
+
+
+def _level(value: str) -> str:
+    level = value.strip().upper()
+    if level not in _LEVELS:
+        raise ValueError
+    return level
 
 
 def _path(value: str) -> Path:
@@ -141,7 +153,7 @@ TABLE: tuple[Setting, ...] = (
         "BOT_RETENTION_DAYS",
         "30",
         _days,
-        "days, 0 or more",
+        "days, 0 to 36500",
         "Conversations are erased this many days after their last message.",
     ),
     Setting(
@@ -166,9 +178,7 @@ TABLE: tuple[Setting, ...] = (
         "seconds",
         "How long a turn may take before the visitor gets an apology instead.",
     ),
-    Setting(
-        "BOT_LOG_LEVEL", "INFO", _text, "DEBUG, INFO, WARNING, ERROR", "How much is logged. Never what people write."
-    ),
+    Setting("BOT_LOG_LEVEL", "INFO", _level, ", ".join(_LEVELS), "How much is logged. Never what people write."),
     Setting(
         "BOT_SHUTDOWN_SECONDS", "5", _seconds, "seconds", "How long open requests may finish when the server stops."
     ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 
-_PAYLOAD = re.compile(r"^/(?P<intent>[a-z][a-z0-9_]{0,63})(?P<entities>\{.*\})?$", re.S)
+_PAYLOAD = re.compile(r"^/(?P<intent>[a-z][a-z0-9_]{0,63})(?P<entities>\{.*\})?\Z", re.S)
 _RESERVED = frozenset({"restart", "back", "session_start", "nlu_fallback", "out_of_scope"})
 MAX_PAYLOAD = 500
 
@@ -22,10 +22,15 @@ def is_payload(text: str) -> bool:
     if match["entities"] is None:
         return True
     try:
-        entities = json.loads(match["entities"])
-    except ValueError:
+        entities = json.loads(match["entities"], parse_constant=_refuse)
+        json.dumps(entities, ensure_ascii=False).encode()  # half a surrogate pair could not be stored
+    except (ValueError, RecursionError):
         return False
     return isinstance(entities, dict) and all(isinstance(value, (str, int, float)) for value in entities.values())
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"JSON has no {constant}")
 
 
 def typed_text(text: str) -> str:

@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import os
 import secrets
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -75,6 +77,8 @@ class Keyring:
                 raise UnusableKeys(f"The key {key_id or '?'} is not base64.") from None
             if not separator:
                 raise UnusableKeys("BOT_ENCRYPTION_KEYS takes ID:BASE64[,ID:BASE64...].")
+            if key_id in keys:
+                raise UnusableKeys(f"Two keys have the id {key_id}; what was sealed with one of them would be lost.")
             keys[key_id] = key
         return cls(keys, next(iter(keys)))
 
@@ -87,19 +91,7 @@ class Keyring:
         """
         try:
             if not file.exists():
-                file.parent.mkdir(parents=True, exist_ok=True)
-                key = base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
-                # O_EXCL: of two processes that start at once, one writes and the other reads what it wrote.
-                temporary = file.with_suffix(f".{os.getpid()}.tmp")
-                descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                with os.fdopen(descriptor, "w", encoding="ascii") as stream:
-                    stream.write(f"k1:{key}\n")
-                try:
-                    os.link(temporary, file)
-                except FileExistsError:
-                    pass
-                finally:
-                    temporary.unlink()
+                _write_new(file)
             return cls.parse(file.read_text(encoding="ascii").strip().replace("\n", ","))
         except (OSError, UnicodeDecodeError) as error:
             raise UnusableKeys(f"The key file {file} cannot be used: {error}.") from error
@@ -137,3 +129,26 @@ class Keyring:
         if len(sealed) < 2 + _NONCE_BYTES or sealed[0] != _VERSION or len(sealed) < 2 + sealed[1] + _NONCE_BYTES:
             raise CannotOpen("This is not a sealed value.")
         return sealed[2 : 2 + sealed[1]].decode("ascii", "replace")
+
+
+def _write_new(file: Path) -> None:
+    """Generate a key file unless another process that starts at the same time was faster."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    key = base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
+    descriptor, temporary = tempfile.mkstemp(prefix=f"{file.name}.", dir=file.parent)  # mode 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as stream:
+            stream.write(f"k1:{key}\n")
+            stream.flush()
+            os.fsync(descriptor)
+        # A link never replaces: one process writes, the others read what it wrote.
+        with contextlib.suppress(FileExistsError):
+            os.link(temporary, file)
+    finally:
+        Path(temporary).unlink()
+    # What is sealed from now on survives a power cut; so must the key.
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -24,7 +24,7 @@ def upgrade() -> None:
         sa.Column("created_at", moment, nullable=False),
         sa.Column("last_message_at", moment, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_conversations"),
-        sa.CheckConstraint("state IN ('assistant', 'waiting', 'person', 'closed')", name="ck_conversations_state"),
+        sa.CheckConstraint("state IN ('assistant', 'waiting', 'person', 'closed')", name=op.f("ck_conversations_state")),
     )
     op.create_index("ix_conversations_last_message_at", "conversations", ["last_message_at"])
     op.create_table(
@@ -48,7 +48,7 @@ def upgrade() -> None:
         ),
         sa.UniqueConstraint("conversation_id", "id", name="uq_messages_conversation_id_id"),
         sa.UniqueConstraint("channel", "external_id", name="uq_messages_channel_external_id"),
-        sa.CheckConstraint("sender IN ('user', 'assistant', 'person', 'system')", name="ck_messages_sender"),
+        sa.CheckConstraint("sender IN ('user', 'assistant', 'person', 'system')", name=op.f("ck_messages_sender")),
     )
     for name, condition in (
         ("ix_messages_unanswered", "sender = 'user' AND answered_at IS NULL"),
