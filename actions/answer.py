@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from rasa_sdk import Action, Tracker
@@ -11,23 +12,56 @@ from actions import message
 from actions.clarify import clarify
 from actions.knowledge import FORMS, follow_up_table, knowledge
 from actions.memory import Memory
+from actions.understanding import MAX_CHOICES, Understanding, choice
+
+STORY_WORDS = 60
+"""Words from which a message is a story that deserves a word of its own."""
 
 
 def answer(
     dispatcher: CollectingDispatcher, memory: Memory, topic: str, *, form: str | None = None, type_: str | None = None
 ) -> None:
-    """Say the answer to a topic in a form that was not said the time before, and remember it."""
+    """Say the answer to a topic in words that were not said the time before, and remember it."""
     turn = FORMS[memory.times(topic) % len(FORMS)]
     if form == "more" and memory.times(f"{topic}:more"):
-        form = turn if turn != "more" else "full"
-    chosen = form or turn
-    variant = knowledge().answer(topic, form=chosen, asker=memory.asker, type_=type_ or memory.type)
+        form = turn
+    first = FORMS.index(form or turn)
+    for chosen in (*FORMS[first:], *FORMS[:first]):
+        variant = knowledge().answer(topic, form=chosen, asker=memory.asker, type_=type_ or memory.type)
+        wording = knowledge().variants(f"utter_ask/{topic}").index(variant)
+        if wording != memory.last_wording(topic):
+            break
+    memory.worded(topic, wording)
     message.say(dispatcher, variant, topic)
     if variant.form == "more":
         memory.said(f"{topic}:more")
     memory.answered(topic)
     if topic == "partner_asking":
         memory.asker = "partner"
+
+
+def offer_others(dispatcher: CollectingDispatcher, memory: Memory, understood: Understanding, topic: str) -> None:
+    """After an answer: offer the other questions of the same message, or what else an unclear one may have meant."""
+    if understood.also_asked:
+        name, others = "utter_also_asked", understood.also_asked
+    elif not understood.sure and understood.alternatives:
+        name, others = "utter_or_did_you_mean", understood.alternatives
+    else:
+        return
+    buttons = [choice(other) for other in others[: MAX_CHOICES - 1]]
+    buttons.append({"title": "Talk to a person", "payload": "/talk_to_human"})
+    message.say(dispatcher, knowledge().in_turn(name, memory.times(name)), topic, buttons=buttons)
+    memory.said(name)
+
+
+def heard_a_story(dispatcher: CollectingDispatcher, memory: Memory, text: str, topic: str) -> None:
+    """Before answering a long message: say that it was heard, by what it tells."""
+    if len(text.split()) < STORY_WORDS or memory.times("utter_story_heard"):
+        return
+    variants = knowledge().variants("utter_story_heard")
+    fitting = next(variant for variant in variants if re.search(str(variant.metadata["cue"]), text, re.IGNORECASE))
+    message.say(dispatcher, fitting, topic, buttons=[])
+    memory.said("utter_story_heard")
 
 
 class ActionAnswer(Action):
@@ -46,7 +80,9 @@ class ActionAnswer(Action):
         if f"utter_ask/{topic}" not in knowledge():
             clarify(dispatcher, memory)
         else:
+            heard_a_story(dispatcher, memory, message.text(tracker), topic)
             answer(dispatcher, memory, topic, type_=message.type_hint(message.text(tracker)))
+            offer_others(dispatcher, memory, Understanding.of(tracker, topic), topic)
         return memory.events(tracker)
 
 
@@ -81,5 +117,6 @@ class ActionFollowUp(Action):
             return row.get("at_first"), None, type_
         target = row.get(memory.last_topic, row.get("otherwise", "same"))
         if target == "same":
-            return memory.last_topic, None if type_ else "more", type_
+            # Only full answers are written for a type.
+            return memory.last_topic, "full" if type_ else "more", type_
         return target, None, type_

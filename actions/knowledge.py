@@ -119,6 +119,14 @@ def knowledge() -> Knowledge:
 
 
 @lru_cache(maxsize=1)
+def titles() -> dict[str, str]:
+    """``data/knowledge/titles.yml``: the short name of each topic, as a button shows it."""
+    content = yaml.load((PROJECT / "data" / "knowledge" / "titles.yml").read_text(encoding="utf-8"), _Loader)
+    names: dict[str, str] = content["titles"]
+    return names
+
+
+@lru_cache(maxsize=1)
 def follow_up_table() -> dict[str, dict[str, str]]:
     """``data/knowledge/follow_ups.yml``: for each kind of follow-up, what it means after each topic."""
     content = yaml.load((PROJECT / "data" / "knowledge" / "follow_ups.yml").read_text(encoding="utf-8"), _Loader)

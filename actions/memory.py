@@ -38,6 +38,14 @@ class Memory:
         """Remember that something was said."""
         self.heard[name] = self.times(name) + 1
 
+    def last_wording(self, topic: str) -> int | None:
+        """Which variant of an answer was said last, by its place in the file."""
+        return self.heard.get(f"{topic}:last")
+
+    def worded(self, topic: str, wording: int) -> None:
+        """Remember which variant of an answer is being said."""
+        self.heard[f"{topic}:last"] = wording
+
     def answered(self, topic: str) -> None:
         """Remember an answered topic as the one that "tell me more" is about."""
         self.said(topic)

@@ -46,6 +46,7 @@ class ActionSay(Action):
         if name not in knowledge():
             clarify(dispatcher, memory)
         else:
-            message.say(dispatcher, knowledge().in_turn(name, memory.times(name)), intent)
+            language = tracker.latest_message.get("language") if intent == "other_language" else None
+            message.say(dispatcher, knowledge().in_turn(name, memory.times(name), language=language), intent)
             memory.said(name)
         return memory.events(tracker)

@@ -1,4 +1,4 @@
-"""The command ``bot``: run · train · chat · evaluate · purge."""
+"""The command ``bot``: run · train · chat · evaluate · lint · purge."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ def _parser() -> argparse.ArgumentParser:
         "file", type=Path, help="lines of ACCEPTED<TAB>UTTERANCE; several accepted topics joined by |"
     )
     evaluate.add_argument("--output", type=Path, help="write one JSON object a line here, with what was answered")
+    lint = commands.add_parser("lint", help="check answers and training examples")
+    lint.add_argument("--write", action="store_true", help="also renew docs/knowledge.md")
     commands.add_parser("purge", help="erase the conversations past retention now")
     return parser
 
@@ -60,6 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 from bot.commands.evaluate import evaluate
 
                 return evaluate(settings, options.file, options.output)
+            case "lint":
+                from bot.commands.lint import lint
+
+                return lint(write=options.write)
             case "purge":
                 from bot.commands.purge import purge
 

@@ -7,6 +7,8 @@ a machine can give neither, the tests concerned are reported in one closing line
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -74,12 +76,15 @@ def assistant(model: Path) -> Assistant:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres | None]:
+def postgres() -> Iterator[Postgres | None]:
     """A PostgreSQL server of our own, or nothing where none can be had."""
-    server = start_postgres(tmp_path_factory.mktemp("postgres"))
+    # Not in pytest's folder: a second run that starts meanwhile locks that one to its user, which the server is not.
+    folder = Path(tempfile.mkdtemp(prefix="test-postgres-"))
+    server = start_postgres(folder)
     yield server
     if server is not None:
         server.stop()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

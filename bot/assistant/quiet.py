@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import traceback
 import warnings
 from collections.abc import MutableMapping
 from typing import Any
@@ -20,6 +21,15 @@ _HARMLESS = frozenset({"event", "level", "timestamp", "logger", "action_name", "
 def _without_content(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Keep what cannot hold anybody's words; Rasa logs message texts, slots and parse data under the other keys."""
     return {key: value for key, value in event.items() if key in _HARMLESS}
+
+
+def _without_exception_text(*args: Any, **kwargs: Any) -> logging.LogRecord:
+    """A log record that shows where an exception was raised and its kind; its text may quote what someone wrote."""
+    record = logging.LogRecord(*args, **kwargs)
+    if record.exc_info and record.exc_info[0] is not None:
+        kind, _, trace = record.exc_info
+        record.exc_text = "".join(traceback.format_tb(trace)) + kind.__name__
+    return record
 
 
 def keep_quiet() -> None:
@@ -36,6 +46,8 @@ def keep_quiet() -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
+    # Rasa logs the errors of actions with all they say.
+    logging.setLogRecordFactory(_without_exception_text)
     # Rasa's plain loggers print trackers and events at DEBUG, and messages in some warnings.
     logging.getLogger("rasa").setLevel(logging.ERROR)
     logging.getLogger("rasa_sdk").setLevel(logging.ERROR)

@@ -42,7 +42,7 @@ def _file(name: str) -> web.Response:
         body=path.read_bytes(),
         content_type=_TYPES[path.suffix],
         charset="utf-8",
-        headers={hdrs.CACHE_CONTROL: "no-cache"},
+        headers={hdrs.CACHE_CONTROL: "no-store" if name == "index.html" else "no-cache"},
     )
 
 

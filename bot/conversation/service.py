@@ -180,11 +180,14 @@ class ConversationService:
         state = await self._store.tracker(message.conversation_id)
         try:
             async with asyncio.timeout(self._turn_timeout):
-                return await self._assistant.answer(message.conversation_id, text, state)
+                turn = await self._assistant.answer(message.conversation_id, text, state)
+            if turn.replies:
+                return turn
+            log.error("The assistant said nothing.")
         except Exception as error:  # whatever went wrong, the visitor gets a word
-            metrics.FAILED_TURNS.inc()
             log.error("The assistant failed: %s", type(error).__name__)
-            return Turn((APOLOGY,))
+        metrics.FAILED_TURNS.inc()
+        return Turn((APOLOGY,))
 
     async def _finish(self, message: Message, turn: Turn) -> None:
         for pause in (*STORE_RETRIES, None):
@@ -199,9 +202,13 @@ class ConversationService:
             metrics.REPLIES.labels(reply.topic).inc()
         self._listeners.changed(message.conversation_id)
 
-    async def recover(self) -> int:
-        """Begin to answer what an earlier process left unanswered; how many conversations that were."""
-        waiting = await self._store.unanswered_conversations()
+    async def recover(self, *, older_than: float = 0.0) -> int:
+        """Begin to answer what an earlier process left unanswered; how many conversations that were.
+
+        Args:
+            older_than: leave out messages that came in the last seconds, which some process is working on.
+        """
+        waiting = await self._store.unanswered_conversations(now() - timedelta(seconds=older_than))
         for conversation_id in waiting:
             self.work(conversation_id, recovering=True)
         return len(waiting)
@@ -210,8 +217,7 @@ class ConversationService:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             try:
-                if not self._working:
-                    await self.recover()
+                await self.recover(older_than=SWEEP_SECONDS)
             except StorageUnavailable:
                 log.warning("The database does not answer; trying again.")
 

@@ -25,8 +25,10 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.nlu.encoder import EncodingCache, shared_encoder
 from bot.nlu.linear import LinearTopicModel
+from bot.nlu.questions import questions, without_correction
 
 TOPIC_RANKING = "topic_ranking"
+ALSO_ASKED = "also_asked"
 _MODEL_FILE = "topics.npz"
 
 
@@ -36,7 +38,8 @@ class TopicClassifier(IntentClassifier, GraphComponent):
 
     Labels are full names, ``ask/physio`` for a retrieval intent, ``talk_to_human`` for a plain one. The confidence of a
     retrieval intent is that of its best key: what matters is whether the answer is right, not the family.
-    ``topic_ranking`` holds the best labels with their confidences, for offering alternatives.
+    ``topic_ranking`` holds the best labels with their confidences, for offering alternatives; ``also_asked`` the topics
+    of further questions in the same message.
     """
 
     def __init__(
@@ -49,8 +52,11 @@ class TopicClassifier(IntentClassifier, GraphComponent):
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        """``ranking_length``: how many labels to report. ``cache``: where vectors of training texts are kept."""
-        return {"ranking_length": 8, "cache": ".cache/encodings.npz"}
+        """``ranking_length``: how many labels to report. ``also_asked_threshold``: how sure a second question must be.
+
+        ``cache``: where vectors of training texts are kept.
+        """
+        return {"ranking_length": 8, "also_asked_threshold": 0.6, "cache": ".cache/encodings.npz"}
 
     @staticmethod
     def required_packages() -> list[str]:
@@ -115,11 +121,15 @@ class TopicClassifier(IntentClassifier, GraphComponent):
         intent = message.get(INTENT)
         return bool(intent and intent.get(INTENT_NAME_KEY)) and str(message.get(TEXT)).startswith("/")
 
-    def _classify(self, message: Message, text: str) -> None:
+    def _rank(self, text: str) -> list[tuple[str, float]]:
+        """The best labels for a text with their confidences."""
         assert self._model is not None
         probabilities = self._model.probabilities(text, shared_encoder().encode_one(text))
-        order = probabilities.argsort()[::-1]
-        ranking = [(self._model.labels[i], float(probabilities[i])) for i in order[: self._config["ranking_length"]]]
+        order = probabilities.argsort()[::-1][: self._config["ranking_length"]]
+        return [(self._model.labels[i], float(probabilities[i])) for i in order]
+
+    def _classify(self, message: Message, text: str) -> None:
+        ranking = self._rank(without_correction(text))
         families: dict[str, float] = {}
         for label, confidence in ranking:
             families.setdefault(label.split("/")[0], confidence)
@@ -130,6 +140,16 @@ class TopicClassifier(IntentClassifier, GraphComponent):
             TOPIC_RANKING, [{"topic": label, "confidence": value} for label, value in ranking], add_to_output=True
         )
         message.set(RESPONSE_SELECTOR, self._selector(ranking), add_to_output=True)
+        message.set(ALSO_ASKED, self._also_asked(text, ranking[0][0]), add_to_output=True)
+
+    def _also_asked(self, text: str, answered: str) -> list[str]:
+        """Other questions of the same message that are clear by themselves, at most two."""
+        found = []
+        for part in questions(text):
+            label, confidence = self._rank(part)[0]
+            if confidence >= self._config["also_asked_threshold"] and label.startswith("ask/") and label != answered:
+                found.append(label)
+        return list(dict.fromkeys(found))[:2]
 
     @staticmethod
     def _selector(ranking: list[tuple[str, float]]) -> dict[str, Any]:

@@ -132,11 +132,13 @@ class ConversationStore:
             row = (await connection.execute(query)).first()
             return None if row is None else self._message(row)
 
-    async def unanswered_conversations(self) -> list[str]:
-        """Conversations with a message that has no replies yet: what a crash left behind."""
+    async def unanswered_conversations(self, before: datetime) -> list[str]:
+        """Conversations with a message from before a moment that has no replies: what a crash left behind."""
         query = (
             select(messages.c.conversation_id)
-            .where(messages.c.sender == Sender.USER.value, messages.c.answered_at.is_(None))
+            .where(
+                messages.c.sender == Sender.USER.value, messages.c.answered_at.is_(None), messages.c.sent_at <= before
+            )
             .group_by(messages.c.conversation_id)
         )
         async with self.database.read() as connection:
@@ -167,42 +169,57 @@ class ConversationStore:
         """Store replies and the new tracker state, and mark the message answered, all or nothing.
 
         Returns:
-            The stored replies; nothing if the conversation was erased meanwhile.
+            The stored replies; nothing if the conversation was erased meanwhile, or if the message has its replies
+            already: a turn that was stored although its transaction seemed lost, or one of another process.
         """
+        try:
+            async with self.database.transaction() as connection:
+                return await self._store_turn(connection, message, replies, tracker)
+        except _AlreadyThere:
+            return None
+
+    async def _store_turn(
+        self, connection: AsyncConnection, message: Message, replies: Sequence[Reply], tracker: str | None
+    ) -> list[Message] | None:
         moment = now()
-        async with self.database.transaction() as connection:
-            last = await self._next_positions(connection, message.conversation_id, len(replies))
-            if last is None:
-                return None
-            rows = [
-                {
-                    "conversation_id": message.conversation_id,
-                    "position": position,
-                    "id": str(uuid4()),
-                    "channel": "",
-                    "external_id": None,
-                    "sender": Sender.ASSISTANT.value,
-                    "in_reply_to": message.position,
-                    "content": self._seal(
-                        message.conversation_id,
-                        position,
-                        {"text": reply.text, "buttons": [[button.title, button.payload] for button in reply.buttons]},
-                    ),
-                    "topic": reply.topic,
-                    "sent_at": moment,
-                }
-                for position, reply in enumerate(replies, start=last - len(replies) + 1)
-            ]
-            if rows:
-                await connection.execute(insert(messages), rows)
-            await connection.execute(
-                update(messages)
-                .where(messages.c.conversation_id == message.conversation_id, messages.c.position == message.position)
-                .values(answered_at=moment)
+        last = await self._next_positions(connection, message.conversation_id, len(replies))
+        if last is None:
+            return None
+        marked = await connection.execute(
+            update(messages)
+            .where(
+                messages.c.conversation_id == message.conversation_id,
+                messages.c.position == message.position,
+                messages.c.answered_at.is_(None),
             )
-            if tracker is not None:
-                await self._save_tracker(connection, message.conversation_id, tracker, moment)
-            await self._notify(connection, message.conversation_id)
+            .values(answered_at=moment)
+        )
+        if not marked.rowcount:
+            raise _AlreadyThere
+        rows = [
+            {
+                "conversation_id": message.conversation_id,
+                "position": position,
+                "id": str(uuid4()),
+                "channel": "",
+                "external_id": None,
+                "sender": Sender.ASSISTANT.value,
+                "in_reply_to": message.position,
+                "content": self._seal(
+                    message.conversation_id,
+                    position,
+                    {"text": reply.text, "buttons": [[button.title, button.payload] for button in reply.buttons]},
+                ),
+                "topic": reply.topic,
+                "sent_at": moment,
+            }
+            for position, reply in enumerate(replies, start=last - len(replies) + 1)
+        ]
+        if rows:
+            await connection.execute(insert(messages), rows)
+        if tracker is not None:
+            await self._save_tracker(connection, message.conversation_id, tracker, moment)
+        await self._notify(connection, message.conversation_id)
         return [self._message_from(row) for row in rows]
 
     async def mark_delivered(self, delivered: Mapping[tuple[str, int], datetime]) -> None:
@@ -341,4 +358,4 @@ class ConversationStore:
 
 
 class _AlreadyThere(Exception):
-    """Rolls a transaction back because the message is stored already."""
+    """Rolls a transaction back because the message, or its turn, is stored already."""

@@ -14,6 +14,8 @@ const CALL_TIMEOUT_MS = 30_000;
 /** Longer than two keep-alive comments of the server: a silent stream is a dead one (a laptop that slept). */
 const SILENCE_MS = 60_000;
 const LONGEST_PAUSE_MS = 30_000;
+/** A stream that lives this long counts as a connection; one that a proxy accepts and drops does not. */
+const STEADY_MS = 3_000;
 const DEFAULT_RETRY_AFTER_S = 5;
 
 /** An answer that is not a success; status 0 means that there was no answer at all. */
@@ -41,6 +43,11 @@ export class ApiError extends Error {
 
   get tooFast() {
     return this.status === 429;
+  }
+
+  /** The server is there, cannot answer just now, and says when it will. */
+  get busy() {
+    return this.status === 503 && this.retryAfterMs > 0;
   }
 }
 
@@ -107,7 +114,7 @@ export function eraseConversation(session) {
  *
  * @param {Session} session
  * @param {object} options
- * @param {string} options.after id of the last message already known; everything later comes
+ * @param {string} [options.after] id of the last message already known; everything later comes, or all there is
  * @param {AbortSignal} options.signal
  * @param {(message: Message) => void} options.onMessage
  * @param {(connected: boolean) => void} options.onConnection
@@ -115,20 +122,30 @@ export function eraseConversation(session) {
  */
 export async function follow(session, { after, signal, onMessage, onConnection }) {
   let failures = 0;
+  const onSteady = () => {
+    failures = 0;
+    if (!signal.aborted) onConnection(true);
+  };
   while (!signal.aborted) {
     let leastPause = 0;
+    let steady;
     try {
       for await (const event of events(session, after, signal)) {
         if (signal.aborted) return;
-        failures = 0;
-        onConnection(true);
-        if (event?.id) after = event.id;
-        if (event?.message) onMessage(event.message);
+        if (!event) {
+          steady = setTimeout(onSteady, STEADY_MS); // being accepted alone proves little
+          continue;
+        }
+        onSteady();
+        if (event.id) after = event.id;
+        if (event.message) onMessage(event.message);
       }
     } catch (error) {
       if (signal.aborted) return;
       if (error.gone) throw error;
       leastPause = error.retryAfterMs ?? 0;
+    } finally {
+      clearTimeout(steady);
     }
     failures += 1;
     // One break is normal: servers and proxies close long answers now and then.

@@ -121,7 +121,7 @@ async function deliver(item, signal) {
     const { messages = [] } = await sendMessage(session, item.body, signal);
     if (signal.aborted) return;
     receive(messages);
-    startFollowing(item.id);
+    startFollowing();
   } catch (error) {
     if (!error.gone || isNew || erasing || signal.aborted) throw error;
     startAfresh("Your earlier conversation is no longer there. This is a new one.");
@@ -136,7 +136,10 @@ async function open(signal) {
   receive(messages, { earlier: true });
 }
 
-/** @param {string} after a message that both sides know: whatever comes later will be streamed */
+/**
+ * @param {string} [after] whatever comes after this message will be streamed; without it, everything, which also tells
+ *   when the server got what was written here
+ */
 async function startFollowing(after) {
   if (following) return;
   following = true;
@@ -219,6 +222,7 @@ function choose({ title, payload }) {
 function retry(id) {
   focusAfterSending();
   outbox.retry(id);
+  scrollToEnd();
 }
 
 function sendTyped() {
@@ -275,7 +279,7 @@ function showHint() {
 function showParts() {
   page.composer.hidden = false;
   page.starters.hidden = session !== null || !log.isEmpty;
-  page.tools.hidden = session === null;
+  page.tools.hidden = session === null && log.isEmpty;
 }
 
 const notices = new Map();
@@ -298,12 +302,23 @@ function showConnection(connected) {
  * @param {ApiError} [error]
  */
 function showState(item, state, error) {
-  showTyping(state === "sending");
-  notify("pace", state === "waiting" ? `Please wait a moment. ${error.detail}`.trim() : "");
-  if (state === "offline") log.annotate(item.id, "You are offline. This will be sent when you are back.");
-  else if (state === "waiting") log.annotate(item.id, "Not sent yet. It will be sent by itself.");
-  else if (state === "failed") log.annotate(item.id, `Not sent. ${explain(error)}`, true);
-  else log.annotate(item.id, "");
+  const wasNearEnd = isNearEnd();
+  if (state === "again") log.moveToEnd(item.id);
+  if (state === "sending") log.anchor(item.id);
+  if (state !== "again" && state !== "queued") {
+    showTyping(state === "sending");
+    notify("pace", state === "waiting" && error.tooFast ? `Please wait a moment. ${error.detail}`.trim() : "");
+  }
+  log.annotate(item.id, describe(state, error), state === "failed");
+  if (wasNearEnd) reveal(log.get(item.id));
+}
+
+/** What is said under a message; "" when all is well. */
+function describe(state, error) {
+  if (state === "offline") return "You are offline. This will be sent when you are back.";
+  if (state === "waiting" && error.tooFast) return "Not sent yet. It will be sent by itself.";
+  if (state === "waiting") return "No answer yet. Trying again by itself…";
+  return state === "failed" ? `Not sent. ${explain(error)}` : "";
 }
 
 function explain(error) {
@@ -328,6 +343,14 @@ function setTyping(isTyping) {
 
 function isNearEnd() {
   return document.documentElement.scrollHeight - (scrollY + innerHeight) < NEAR_THE_END_PX;
+}
+
+/** Scrolls on, if need be, until the whole of a message is clear of the message box. */
+function reveal(element) {
+  if (!element) return;
+  const limit = Math.min(innerHeight, page.composer.getBoundingClientRect().top) - ABOVE_MESSAGE_PX;
+  const hidden = element.getBoundingClientRect().bottom - limit;
+  if (hidden > 0) scrollBy({ top: hidden });
 }
 
 function scrollToEnd() {

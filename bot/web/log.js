@@ -15,7 +15,10 @@ const NAMES = {
 export class Log {
   /** @type {Map<string, HTMLElement>} by message id */
   #elements = new Map();
-  /** @type {WeakMap<Element, number>} missing until the server has said when */
+  /**
+   * @type {WeakMap<Element, number>} missing while only the server knows; Infinity for what it cannot know yet, which
+   * stays below everything else
+   */
   #sentAt = new WeakMap();
   /** @type {Set<Element>} written here, and not yet seen among the server's messages */
   #unconfirmed = new Set();
@@ -45,6 +48,11 @@ export class Log {
     return this.#root.lastElementChild?.getBoundingClientRect().top ?? 0;
   }
 
+  /** @returns {HTMLElement|null} */
+  get(id) {
+    return this.#elements.get(id) ?? null;
+  }
+
   get isEmpty() {
     return this.#elements.size === 0;
   }
@@ -60,7 +68,7 @@ export class Log {
     const known = this.#elements.get(message.id);
     if (known) {
       this.#unconfirmed.delete(known);
-      this.#sentAt.set(known, sentAt);
+      this.#place(known, sentAt);
       return false;
     }
     const [firstUnconfirmed = null] = this.#unconfirmed;
@@ -69,9 +77,26 @@ export class Log {
     return true;
   }
 
-  /** Shows what the visitor has just written or chosen. */
+  /** Shows what the visitor has just written or chosen. It stays at the end until `anchor`. */
   addOwn(id, text) {
-    this.#unconfirmed.add(this.#insert({ id, sender: "user", text }, null));
+    const element = this.#insert({ id, sender: "user", text }, null);
+    this.#unconfirmed.add(element);
+    this.#sentAt.set(element, Infinity);
+  }
+
+  /** Shows one of the visitor's messages at the end again: there it will be in the conversation of the server. */
+  moveToEnd(id) {
+    const element = this.#elements.get(id);
+    if (!element) return;
+    if (element !== this.#root.lastElementChild) this.#root.append(element);
+    this.#sentAt.set(element, Infinity);
+    this.#dropOldChoices();
+  }
+
+  /** One of the visitor's messages is on its way: what comes from now on comes after it. */
+  anchor(id) {
+    const element = this.#elements.get(id);
+    if (this.#sentAt.get(element) === Infinity) this.#sentAt.delete(element);
   }
 
   /**
@@ -83,7 +108,10 @@ export class Log {
   annotate(id, note, canRetry = false) {
     const element = this.#elements.get(id);
     if (!element) return;
-    element.querySelector(".state")?.remove();
+    const shown = element.querySelector(".state");
+    // The same again would be read out again by a screen reader.
+    if (shown && shown.firstChild.data === note && Boolean(shown.querySelector("button")) === canRetry) return;
+    shown?.remove();
     if (!note) return;
     const state = make("p", "state", note);
     if (canRetry) {
@@ -109,7 +137,24 @@ export class Log {
     return element;
   }
 
-  /** Walks back over messages that are surely later; one without a time, such as one just written, stops the walk. */
+  /** Moves a message that turns out to be elsewhere in the conversation of the server than it is here. */
+  #place(element, sentAt) {
+    this.#sentAt.set(element, sentAt);
+    const before = this.#nearestTime(element, "previousElementSibling");
+    const after = this.#nearestTime(element, "nextElementSibling");
+    if (!(before > sentAt || after < sentAt)) return;
+    element.remove();
+    this.#root.insertBefore(element, this.#firstLaterThan(sentAt));
+    this.#dropOldChoices();
+  }
+
+  #nearestTime(element, direction) {
+    let other = element[direction];
+    while (other && !this.#sentAt.has(other)) other = other[direction];
+    return this.#sentAt.get(other);
+  }
+
+  /** Walks back over messages that are surely later; one without a time, such as one on its way, stops the walk. */
   #firstLaterThan(sentAt) {
     let next = null;
     for (let element = this.#root.lastElementChild; this.#sentAt.get(element) > sentAt; ) {
@@ -181,11 +226,18 @@ export function renderText(text) {
 
 function renderLine(parent, line) {
   let from = 0;
-  for (const match of line.matchAll(/https:\/\/[^\s<>"*]+|\*(\S|\S[^*]*\S)\*/g)) {
+  const markup = /https:\/\/[^\s<>"*]+|\*(\S|\S[^*]*\S)\*(?![\p{L}\p{M}\p{N}])/gu;
+  for (let match = markup.exec(line); match; match = markup.exec(line)) {
     const emphasis = match[1];
+    // As in 2*3*4. Not by a lookbehind: where a browser does not know it, the whole page would not work.
+    if (emphasis && /[\p{L}\p{M}\p{N}]$/u.test(line.slice(0, match.index))) {
+      markup.lastIndex = match.index + 1;
+      continue;
+    }
     const found = emphasis ? match[0] : withoutPunctuation(match[0]);
     parent.append(line.slice(from, match.index), emphasis ? make("em", "", emphasis) : makeLink(found));
     from = match.index + found.length;
+    markup.lastIndex = from;
   }
   parent.append(line.slice(from));
   return parent;

@@ -1,15 +1,19 @@
 /**
  * What the visitor has written and the server has not confirmed: sent one after another, kept while offline, tried
- * again after "too fast", and otherwise left for the visitor to retry. Every try carries the same id, so that the
- * server can tell a repetition from a new message.
+ * again after "too fast" and, a few times, after "busy", and otherwise left for the visitor to retry. Every try carries
+ * the same id, so that the server can tell a repetition from a new message.
+ *
+ * `navigator.onLine` never keeps a message back: it is false on a machine whose only network is the loopback, where the
+ * server may well be. It only tells, once there was no answer, whether to wait for the network.
  *
  * @typedef {{id: string, text: string, body: {id: string, text?: string, payload?: string}}} Outgoing
- * @typedef {"sending"|"offline"|"waiting"|"failed"|"sent"} State
+ * @typedef {"again"|"queued"|"sending"|"offline"|"waiting"|"failed"|"sent"} State "again": once more at the end of the
+ *   queue
  */
 
-import { pause } from "./api.js";
+import { backOff, pause } from "./api.js";
 
-const FOREVER_MS = 2 ** 31 - 1;
+const MOST_REPEATS_WHEN_BUSY = 5;
 
 export class Outbox {
   /** @type {Outgoing[]} */
@@ -18,6 +22,12 @@ export class Outbox {
   #failed = new Map();
   #stopped = new AbortController();
   #running = false;
+  #offline = false;
+  /** How often the first in the queue was tried in vain: without a network, and while the server was busy. */
+  #failures = 0;
+  #repeats = 0;
+  /** Whether the server has shown that it knows the first in the queue. */
+  #known = false;
   #deliver;
   #onState;
 
@@ -36,7 +46,7 @@ export class Outbox {
   /** @param {Outgoing} item */
   add(item) {
     this.#queue.push(item);
-    if (!navigator.onLine) this.#onState(item, "offline");
+    this.#onState(item, this.#offline ? "offline" : "queued");
     this.#run();
   }
 
@@ -44,6 +54,7 @@ export class Outbox {
     const failure = this.#failed.get(id);
     if (!failure) return;
     this.#failed.delete(id);
+    this.#onState(failure.item, "again");
     this.add(failure.item);
   }
 
@@ -52,6 +63,7 @@ export class Outbox {
    * @returns {boolean} whether it counted as failed until now
    */
   settle(id) {
+    if (this.#queue[0]?.id === id) this.#known = true;
     return this.#failed.delete(id);
   }
 
@@ -63,6 +75,8 @@ export class Outbox {
     this.#queue = [];
     this.#failed.clear();
     this.#running = false;
+    this.#offline = false;
+    this.#startCounting();
     return unsent;
   }
 
@@ -76,11 +90,8 @@ export class Outbox {
 
   async #next(signal) {
     const item = this.#queue[0];
-    if (!navigator.onLine) {
-      for (const waiting of this.#queue) this.#onState(waiting, "offline");
-      return pause(FOREVER_MS, signal);
-    }
-    this.#onState(item, "sending");
+    // Without a network, tries are quiet: a screen reader would read out each change.
+    if (!this.#offline || navigator.onLine) this.#onState(item, "sending");
     try {
       await this.#deliver(item, signal);
     } catch (error) {
@@ -88,19 +99,45 @@ export class Outbox {
       return;
     }
     if (signal.aborted) return;
-    this.#queue.shift();
+    this.#backOnline();
+    this.#take();
     this.#onState(item, "sent");
   }
 
   async #recover(item, error, signal) {
-    if (error.tooFast) {
+    if (error.unreachable && !navigator.onLine) {
+      this.#offline = true;
+      for (const waiting of this.#queue) this.#onState(waiting, "offline");
+      return pause(backOff((this.#failures += 1)), signal);
+    }
+    this.#backOnline();
+    if (error.tooFast || (error.busy && this.#repeats < MOST_REPEATS_WHEN_BUSY)) {
+      if (error.busy) this.#repeats += 1;
       this.#onState(item, "waiting", error);
       return pause(error.retryAfterMs, signal);
     }
-    if (error.unreachable && !navigator.onLine) return; // comes round again and waits for the network
-    this.#queue.shift();
+    const known = this.#known;
+    this.#take();
+    if (known) return this.#onState(item, "sent"); // the answer will come with the event stream
     this.#failed.set(item.id, { item, error });
     this.#onState(item, "failed", error);
+  }
+
+  #backOnline() {
+    if (!this.#offline) return;
+    this.#offline = false;
+    for (const item of this.#queue.slice(1)) this.#onState(item, "queued");
+  }
+
+  #take() {
+    this.#startCounting();
+    return this.#queue.shift();
+  }
+
+  #startCounting() {
+    this.#failures = 0;
+    this.#repeats = 0;
+    this.#known = false;
   }
 
   #retryUnreachable() {

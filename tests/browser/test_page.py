@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from urllib.parse import urljoin, urlsplit
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Locator, Page, Request, Route, expect
+from playwright.async_api import Browser, BrowserContext, FloatRect, Locator, Page, Request, Route, expect
 
 DIFFERENCE = "What is the difference between primary and secondary vaginismus?"
+TREATMENTS = "Which treatments can help?"
 NEUTRAL = re.compile(r"^https://www\.google\.com/")
 KEPT = "() => ({ session: {...sessionStorage}, local: {...localStorage}, cookies: document.cookie })"
 NOTHING_KEPT = {"session": {}, "local": {}, "cookies": ""}
@@ -70,6 +71,29 @@ def _sent_bodies(page: Page) -> list[dict[str, str]]:
 
     page.on("request", note)
     return bodies
+
+
+async def _answered(page: Page, *texts: str) -> None:
+    """Waits until the visitor's messages are these, in this order, and the last one is answered."""
+    await expect(_messages(page, "user")).to_have_text(texts)
+    await expect(_log(page).locator("[data-sender]").last).not_to_have_attribute("data-sender", "user")
+
+
+async def _shown(page: Page) -> list[str]:
+    return await _log(page).locator(".bubble").all_inner_texts()
+
+
+async def _expect_same_after_reload(page: Page) -> None:
+    before = await _shown(page)
+    await page.reload()
+    await expect(_log(page).locator(".bubble")).to_have_count(len(before))
+    assert await _shown(page) == before
+
+
+async def _rectangle(locator: Locator) -> FloatRect:
+    rectangle = await locator.bounding_box()
+    assert rectangle is not None
+    return rectangle
 
 
 async def _kept(page: Page) -> object:
@@ -157,10 +181,7 @@ async def test_button_sends_its_payload_and_shows_its_title(page: Page) -> None:
 
 async def test_reload_keeps_the_conversation(page: Page) -> None:
     await _ask_difference(page)
-    before = await _log(page).locator(".bubble").all_inner_texts()
-    await page.reload()
-    await expect(_log(page).locator(".bubble")).to_have_count(len(before))
-    assert await _log(page).locator(".bubble").all_inner_texts() == before
+    await _expect_same_after_reload(page)
     await _say(page, "Thank you")
     await expect(_messages(page, "user")).to_have_text([DIFFERENCE, "Thank you"])
     await expect(_log(page).locator("[data-sender]").last).not_to_have_attribute("data-sender", "user")
@@ -255,6 +276,24 @@ async def test_delete_everything(page: Page, base_url: str) -> None:
     await _ask_difference(page)
 
 
+async def test_what_was_never_sent_can_be_deleted_too(page: Page) -> None:
+    methods: list[str] = []
+    await page.route("**/api/**", lambda route: route.abort())
+    await _say(page, DIFFERENCE)
+    await expect(_log(page).get_by_text("Not sent.")).to_be_visible()
+    page.on("request", lambda request: methods.append(request.method))
+    await page.get_by_role("button", name="Delete everything").click()
+    await page.get_by_role("dialog").get_by_role("button", name="Delete everything").click()
+    await expect(page.get_by_role("status").filter(has_text="Everything has been deleted")).to_be_visible()
+    await expect(_log(page).locator(".bubble")).to_have_count(0)
+    await expect(page.get_by_role("button", name="Delete everything")).to_be_hidden()
+    assert await _kept(page) == NOTHING_KEPT
+    assert methods == []  # the server has nothing that could be deleted
+    await page.unroute("**/api/**")
+    await _say(page, TREATMENTS)
+    await _answered(page, TREATMENTS)
+
+
 async def test_markup_of_the_visitor_stays_text(page: Page) -> None:
     typed = '<img src=x onerror="window.harmed=true"> *bold* <b>b</b>\n- one'
     errors: list[str] = []
@@ -294,6 +333,33 @@ async def test_light_markup_of_replies(page: Page) -> None:
     assert await link.get_attribute("rel") == "noopener noreferrer"
 
 
+async def test_stars_within_words_and_sums_are_no_emphasis(page: Page) -> None:
+    cases = {
+        "2*3*4": [],
+        "2*3*4 and *so*": ["so"],
+        "2*(*so*)": ["so"],
+        "a*b*": [],
+        "*b*c": [],
+        "की*ख* *ग*का": [],
+        "*so*, (*too*) *and then*.": ["so", "too", "and then"],
+        "*one* *two*": ["one", "two"],
+        "5 * 4 * 3": [],
+    }
+    found = await page.evaluate(
+        """async (texts) => {
+          const { renderText } = await import("/web/log.js");
+          return texts.map((text) => {
+            const [block] = renderText(text);
+            return [[...block.querySelectorAll("em")].map((one) => one.textContent), block.textContent];
+          });
+        }""",
+        list(cases),
+    )
+    stars = re.compile(r"\*")
+    assert {text: emphasis for text, (emphasis, _) in zip(cases, found, strict=True)} == cases
+    assert [stars.sub("", shown) for _, shown in found] == [stars.sub("", text) for text in cases]  # nothing is lost
+
+
 async def test_retry_after_a_failed_send_reuses_the_id(page: Page) -> None:
     bodies = _sent_bodies(page)
     await page.route("**/messages", lambda route: route.abort(), times=1)
@@ -305,6 +371,104 @@ async def test_retry_after_a_failed_send_reuses_the_id(page: Page) -> None:
     assert bodies[0] == bodies[1]
     await expect(_log(page).get_by_text("Not sent.")).to_have_count(0)
     await expect(_messages(page, "user")).to_have_count(1)
+
+
+async def test_a_retried_message_is_shown_where_it_lands(page: Page) -> None:
+    await page.route("**/messages", lambda route: route.abort(), times=1)
+    await _say(page, DIFFERENCE)
+    await expect(_log(page).get_by_text("Not sent.")).to_be_visible()
+    await _say(page, TREATMENTS)
+    await _answered(page, DIFFERENCE, TREATMENTS)
+    await _log(page).get_by_role("button", name="Retry").click()
+    await _answered(page, TREATMENTS, DIFFERENCE)
+    await _expect_same_after_reload(page)
+
+
+async def test_a_message_written_before_an_answer_is_shown_after_it(page: Page) -> None:
+    written = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await written.wait()
+        await route.continue_()
+
+    await page.route("**/messages", hold, times=1)
+    await _say(page, DIFFERENCE)
+    await _say(page, TREATMENTS)
+    await expect(_messages(page, "user")).to_have_text([DIFFERENCE, TREATMENTS])
+    bodies = _sent_bodies(page)
+    written.set()
+    await _answered(page, DIFFERENCE, TREATMENTS)
+    await expect(_messages(page, "assistant").filter(has_text="Primary").first).to_be_visible()
+    assert [body["text"] for body in bodies] == [TREATMENTS]
+    await _expect_same_after_reload(page)
+
+
+async def test_a_message_whose_answer_was_lost_needs_no_retry(page: Page) -> None:
+    async def lose(route: Route) -> None:
+        await route.fetch()
+        await route.abort()
+
+    await page.route("**/messages", lose, times=1)
+    await _say(page, DIFFERENCE)
+    await expect(_log(page).get_by_text("Not sent.")).to_be_visible()
+    await _say(page, TREATMENTS)
+    await expect(_log(page).get_by_text("Not sent.")).to_have_count(0)
+    await expect(_messages(page, "assistant").filter(has_text="Primary").first).to_be_visible()
+    await _answered(page, DIFFERENCE, TREATMENTS)
+    await _expect_same_after_reload(page)
+
+
+async def test_retry_is_clear_of_the_message_box_on_a_phone(page: Page) -> None:
+    await page.set_viewport_size({"width": 390, "height": 700})
+    await _ask_difference(page)
+    await page.route("**/messages", lambda route: route.abort())
+    await _say(page, TREATMENTS)
+    retry = _log(page).get_by_role("button", name="Retry")
+    await expect(retry).to_be_visible()
+    button = await _rectangle(retry)
+    composer = await _rectangle(page.get_by_role("region", name="Write a message"))
+    assert button["y"] + button["height"] <= composer["y"]
+
+
+async def test_a_failure_does_not_scroll_away_from_what_is_read_above(page: Page) -> None:
+    await page.set_viewport_size({"width": 390, "height": 700})
+    await _ask_difference(page)
+    failing = asyncio.Event()
+
+    async def fail_late(route: Route) -> None:
+        await failing.wait()
+        await route.abort()
+
+    await page.route("**/messages", fail_late)
+    await _say(page, TREATMENTS)
+    await page.evaluate("scrollTo(0, 100)")
+    failing.set()
+    await expect(_log(page).get_by_role("button", name="Retry")).to_be_attached()
+    assert await page.evaluate("scrollY") == 100
+
+
+async def test_focus_does_not_scroll_to_what_is_always_there(page: Page) -> None:
+    await page.set_viewport_size({"width": 390, "height": 700})
+    await page.evaluate("scrollTo(0, 200)")
+    for always in (page.get_by_role("button", name="Leave quickly"), _box(page)):
+        await always.focus()
+        assert await page.evaluate("scrollY") == 200
+
+
+async def test_what_has_the_focus_is_clear_of_what_is_always_there(page: Page) -> None:
+    await page.set_viewport_size({"width": 390, "height": 700})
+    await _box(page).focus()
+    controls = page.locator(".intro").locator("a, button")
+    heights = []
+    for key in ["Shift+Tab"] * await controls.count() + ["Tab"] * (await controls.count() - 1):
+        await page.keyboard.press(key)
+        focused = await _rectangle(page.locator(".intro :focus"))
+        bar = await _rectangle(page.get_by_role("banner"))
+        composer = await _rectangle(page.get_by_role("region", name="Write a message"))
+        assert focused["y"] >= bar["y"] + bar["height"]
+        assert focused["y"] + focused["height"] <= composer["y"]
+        heights.append(await page.evaluate("scrollY"))
+    assert len(set(heights)) > 1  # the page is long enough to have to scroll
 
 
 async def test_too_fast_is_sent_again_by_itself(page: Page) -> None:
@@ -323,6 +487,37 @@ async def test_too_fast_is_sent_again_by_itself(page: Page) -> None:
     assert len(bodies) == 2
 
 
+def _busy(retry_after: int | None) -> Callable[[Route], Awaitable[None]]:
+    async def answer(route: Route) -> None:
+        body = json.dumps({"type": "about:blank", "status": 503, "detail": "We are having a <short> break."})
+        headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+        await route.fulfill(status=503, headers=headers, content_type="application/problem+json", body=body)
+
+    return answer
+
+
+async def test_a_busy_server_is_asked_again_by_itself(page: Page) -> None:
+    bodies = _sent_bodies(page)
+    await page.route("**/messages", _busy(1), times=2)
+    await _say(page, DIFFERENCE)
+    await expect(_log(page).get_by_text("No answer yet. Trying again by itself")).to_be_visible()
+    await _answered(page, DIFFERENCE)
+    await expect(_log(page).get_by_text("No answer yet.")).to_have_count(0)
+    assert len(bodies) == 3
+    assert len({body["id"] for body in bodies}) == 1
+
+
+async def test_a_server_that_stays_busy_is_not_asked_for_ever(page: Page) -> None:
+    bodies = _sent_bodies(page)
+    await page.route("**/messages", _busy(1))
+    await _say(page, DIFFERENCE)
+    await expect(_log(page).get_by_text("Not sent. We are having a <short> break.")).to_be_visible(timeout=20_000)
+    assert len(bodies) == 1 + 5
+    await page.unroute("**/messages")
+    await _log(page).get_by_role("button", name="Retry").click()
+    await _answered(page, DIFFERENCE)
+
+
 async def test_messages_wait_while_offline(context: BrowserContext, page: Page) -> None:
     await _ask_difference(page)
     bodies = _sent_bodies(page)
@@ -330,19 +525,67 @@ async def test_messages_wait_while_offline(context: BrowserContext, page: Page) 
     await _say(page, "one")
     await _say(page, "two")
     await expect(_log(page).get_by_text("You are offline.")).to_have_count(2)
-    assert bodies == []
+    await expect(_log(page).get_by_role("button", name="Retry")).to_have_count(0)
+    assert {body["text"] for body in bodies} == {"one"}  # it was tried
     await context.set_offline(False)
     await expect(_log(page).get_by_text("You are offline.")).to_have_count(0)
-    await expect(_log(page).locator("[data-sender]").last).not_to_have_attribute("data-sender", "user")
-    assert [body["text"] for body in bodies] == ["one", "two"]
+    await _answered(page, DIFFERENCE, "one", "two")
+    await _expect_same_after_reload(page)
+
+
+async def test_waiting_for_a_network_is_said_once(context: BrowserContext, page: Page) -> None:
+    """Further tries change nothing on the page: a screen reader would read it out each time."""
+    await _ask_difference(page)
+    await context.set_offline(True)
+    bodies = _sent_bodies(page)
+    await _say(page, "one")
+    await expect(_log(page).get_by_text("You are offline.")).to_be_visible()
+    await page.evaluate("""() => {
+      window.changes = 0;
+      new MutationObserver((all) => { changes += all.length; })
+        .observe(document.getElementById("log"), {childList: true, subtree: true, characterData: true});
+    }""")
+    tried = len(bodies)
+    async with asyncio.timeout(10):
+        while len(bodies) < tried + 2:
+            await asyncio.sleep(0.05)
+    assert await page.evaluate("changes") == 0
+
+
+async def test_a_machine_without_a_network_reaches_its_own_server(context: BrowserContext, base_url: str) -> None:
+    """Where there is only the loopback, browsers say that they are offline."""
+    page = await context.new_page()
+    await page.add_init_script("Object.defineProperty(Navigator.prototype, 'onLine', {get: () => false})")
+    await page.goto(base_url)
+    await _say(page, DIFFERENCE)
+    await _answered(page, DIFFERENCE)
+    await page.route("**/messages", lambda route: route.abort(), times=1)
+    await _say(page, TREATMENTS)
+    await _answered(page, DIFFERENCE, TREATMENTS)  # and needs no event that says it is online
+
+
+async def test_a_stream_that_is_closed_at_once_is_asked_for_less_and_less(page: Page) -> None:
+    times: list[float] = []
+
+    async def close_at_once(route: Route) -> None:
+        times.append(asyncio.get_running_loop().time())
+        await route.fulfill(content_type="text/event-stream", body="retry: 2000\n\n")
+
+    await page.route("**/events", close_at_once)
+    await _ask_difference(page)
+    await expect(page.get_by_role("status").filter(has_text="The connection is lost.")).to_be_visible()
+    async with asyncio.timeout(20):
+        while len(times) < 4:
+            await asyncio.sleep(0.05)
+    await expect(page.get_by_role("status").filter(has_text="The connection is lost.")).to_be_visible()
+    assert times[3] - times[2] > 2.5  # about 1, 2, then 4 seconds
+
+    await page.unroute("**/events")
+    await expect(page.get_by_role("status").filter(has_text="The connection is lost.")).to_be_hidden(timeout=20_000)
 
 
 async def test_a_problem_is_told_in_the_words_of_the_server(page: Page) -> None:
-    async def fail(route: Route) -> None:
-        body = json.dumps({"type": "about:blank", "status": 503, "detail": "We are having a <short> break."})
-        await route.fulfill(status=503, content_type="application/problem+json", body=body)
-
-    await page.route("**/messages", fail)
+    await page.route("**/messages", _busy(None))
     await _say(page, "hello")
     await expect(_log(page).get_by_text("Not sent. We are having a <short> break.")).to_be_visible()
 
@@ -428,6 +671,25 @@ async def test_narrow_window(page: Page, height: int) -> None:
         assert box is not None
         assert box["width"] >= 44, await button.inner_text()
         assert box["height"] >= 44, await button.inner_text()
+
+
+async def test_what_is_typed_is_not_offered_to_helpers(page: Page) -> None:
+    """Spell checkers, suggestions and writing add-ons send what they read to their makers."""
+    for name, value in {
+        "autocomplete": "off",
+        "autocorrect": "off",
+        "autocapitalize": "sentences",
+        "spellcheck": "false",
+        "writingsuggestions": "false",
+        "data-gramm": "false",
+    }.items():
+        await expect(_box(page)).to_have_attribute(name, value)
+
+
+async def test_the_page_itself_is_not_stored(page: Page, base_url: str) -> None:
+    """A disk cache would show that somebody was here; the scripts and styles only are checked for changes."""
+    assert (await page.request.get(base_url)).headers["cache-control"] == "no-store"
+    assert (await page.request.get(urljoin(base_url, "/web/chat.js"))).headers["cache-control"] == "no-cache"
 
 
 async def test_nothing_is_loaded_from_elsewhere_and_the_policy_holds(context: BrowserContext, base_url: str) -> None:

@@ -24,7 +24,9 @@ def upgrade() -> None:
         sa.Column("created_at", moment, nullable=False),
         sa.Column("last_message_at", moment, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_conversations"),
-        sa.CheckConstraint("state IN ('assistant', 'waiting', 'person', 'closed')", name=op.f("ck_conversations_state")),
+        sa.CheckConstraint(
+            "state IN ('assistant', 'waiting', 'person', 'closed')", name=op.f("ck_conversations_state")
+        ),
     )
     op.create_index("ix_conversations_last_message_at", "conversations", ["last_message_at"])
     op.create_table(
