@@ -54,6 +54,10 @@ MOSTLY = 0.5
 """Share of letters in another script from which a message counts as written in it."""
 
 
+ALARMING = 0.3
+"""Confidence from which a safety topic stands although the message is in another language."""
+
+
 def script_language(text: str) -> str | None:
     """The language of a text that is mostly in another script than Latin; nothing otherwise."""
     letters = [character for character in text if character.isalpha()]
@@ -106,6 +110,12 @@ class LanguageDetector(GraphComponent):
         """Make the component from ``config.yml``."""
         return cls()
 
+    @staticmethod
+    def _alarming(intent: dict[str, Any]) -> bool:
+        """Danger is answered before anything is said about languages."""
+        name, confidence = str(intent.get(INTENT_NAME_KEY) or ""), intent.get(PREDICTED_CONFIDENCE_KEY) or 0.0
+        return name.startswith("safety_") and confidence >= ALARMING
+
     def process(self, messages: list[Message]) -> list[Message]:
         """Look at each message."""
         for message in messages:
@@ -114,7 +124,7 @@ class LanguageDetector(GraphComponent):
                 continue
             language = script_language(text)
             intent = message.get(INTENT) or {}
-            if language is not None:
+            if language is not None and not self._alarming(intent):
                 sure = {INTENT_NAME_KEY: OTHER_LANGUAGE, PREDICTED_CONFIDENCE_KEY: 1.0}
                 message.set(INTENT, sure, add_to_output=True)
                 message.set(INTENT_RANKING_KEY, [sure], add_to_output=True)
