@@ -17,6 +17,7 @@ run: $(INSTALLED)  ## set up, train if the data are new, migrate, serve
 
 test: $(INSTALLED)  ## everything that must hold: linters, types, unit to browser
 	@$(MAKE) --no-print-directory lint
+	@$(BIN)/bot train --if-needed
 	@$(BIN)/pytest $(ARGS)
 
 lint: $(INSTALLED)  ## ruff, mypy, import-linter

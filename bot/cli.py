@@ -18,7 +18,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("run", help="serve the web chat, training the model first if its data are new")
-    commands.add_parser("train", help="train the model for the present data")
+    train = commands.add_parser("train", help="train the model for the present data")
+    train.add_argument("--if-needed", action="store_true", help="only when no model fits the data")
     commands.add_parser("chat", help="talk to the assistant in the terminal; nothing is stored")
     evaluate = commands.add_parser("evaluate", help="measure how well topics are recognised")
     evaluate.add_argument(
@@ -42,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # Requests are counted in the metrics; an access log would hold addresses.
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    # The database driver's debug lines hold the values of every statement.
+    logging.getLogger("aiosqlite").setLevel(logging.INFO)
     try:
         # Imported late: each command pays only for what it needs, and `--help` for nothing.
         match options.command:
@@ -50,9 +53,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
                 return run(settings)
             case "train":
-                from bot.assistant.training import train
+                from bot.assistant.training import ensure_model, train
 
-                print(f"Trained: {train(settings.data_dir)}")
+                if options.if_needed:
+                    print(f"The model is {ensure_model(settings.data_dir)}")
+                else:
+                    print(f"Trained: {train(settings.data_dir)}")
                 return 0
             case "chat":
                 from bot.commands.chat import chat

@@ -289,7 +289,13 @@ function notify(subject, text) {
   notices.delete(subject);
   if (text) notices.set(subject, text);
   const latest = [...notices.values()].at(-1) ?? "";
-  if (page.notice.textContent !== latest) page.notice.textContent = latest;
+  if (page.notice.textContent === latest) return;
+  const wasNearEnd = isNearEnd();
+  const height = page.composer.offsetHeight;
+  page.notice.textContent = latest;
+  // The message box has grown over the last message.
+  const growth = page.composer.offsetHeight - height;
+  if (growth > 0 && wasNearEnd && !log.isEmpty) scrollBy({ top: growth });
 }
 
 function showConnection(connected) {

@@ -113,7 +113,7 @@ export class Log {
     if (shown && shown.firstChild.data === note && Boolean(shown.querySelector("button")) === canRetry) return;
     shown?.remove();
     if (!note) return;
-    const state = make("p", "state", note);
+    const state = make("p", canRetry ? "state failed" : "state", note);
     if (canRetry) {
       const retry = make("button", "retry", "Retry");
       retry.type = "button";
