@@ -1,0 +1,1 @@
+"""Measurements of speed and of understanding; each module is a command."""

@@ -19,6 +19,7 @@ from bot.channels.rate_limit import RateLimiter
 from bot.channels.web import WebChat
 from bot.conversation.events import Listeners
 from bot.conversation.service import ConversationService
+from bot.nlu.encoder import shared_encoder
 from bot.settings import Settings
 from bot.storage.changes import follow_changes
 from bot.storage.conversations import ConversationStore
@@ -79,7 +80,7 @@ def make_app(settings: Settings, store: ConversationStore, assistant: Assistant)
     async def ready() -> dict[str, bool]:
         return {"model": True, "database": await store.database.answers()}
 
-    app = web.Application(middlewares=[pages.guarded, problems], client_max_size=_MAX_BODY)
+    app = web.Application(middlewares=[problems], client_max_size=_MAX_BODY)
     app[SERVICE] = service
     app.add_routes([*chat.routes(), *pages.routes(), *status.routes(ready)])
     app.cleanup_ctx.append(lambda _: _running(settings, store, service, listeners))
@@ -87,6 +88,7 @@ def make_app(settings: Settings, store: ConversationStore, assistant: Assistant)
     async def end_streams(_: web.Application) -> None:
         listeners.close()
 
+    app.on_response_prepare.append(pages.guard)
     app.on_shutdown.append(end_streams)
     return app
 
@@ -123,6 +125,7 @@ def load_assistant(settings: Settings) -> Assistant:
     from bot.assistant.training import ensure_model
 
     assistant = Assistant.load(Path(settings.model) if settings.model else ensure_model(settings.data_dir))
+    shared_encoder().encode_one("warm")  # loaded now, so that the first visitor does not wait for it
     _give_back_memory()
     return assistant
 

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import aiohttp
 import pytest
@@ -96,10 +95,8 @@ async def database_url(request: pytest.FixtureRequest, tmp_path: Path, postgres:
     if postgres is None:
         lacking(request, "PostgreSQL")
         return
-    name = f"test_{uuid4().hex}"
-    await postgres.create(name)
-    yield postgres.url(name)
-    await postgres.drop(name)
+    await postgres.empty("test")
+    yield postgres.url("test")
 
 
 @pytest.fixture

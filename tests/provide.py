@@ -15,6 +15,12 @@ from typing import Any
 
 import asyncpg
 
+_EMPTY = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid();
+DROP SCHEMA public CASCADE;
+CREATE SCHEMA public;
+"""
+
 
 class Postgres:
     """A running server that only these tests use."""
@@ -24,6 +30,7 @@ class Postgres:
         self.port = port
         self.user = user
         self.stop = stop
+        self._made: set[str] = set()
 
     def url(self, database: str) -> str:
         """The address of one of its databases."""
@@ -31,16 +38,19 @@ class Postgres:
 
     async def create(self, database: str) -> None:
         """Make an empty database."""
-        await self._run(f'CREATE DATABASE "{database}"')
+        await self._run("postgres", f'CREATE DATABASE "{database}"')
+        self._made.add(database)
 
-    async def drop(self, database: str) -> None:
-        """Remove a database, open connections or not."""
-        await self._run(f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
+    async def empty(self, database: str) -> None:
+        """Make a database, or remove everything and everybody from it: ten times cheaper than a new one."""
+        if database not in self._made:
+            await self.create(database)
+        await self._run(database, _EMPTY)
 
-    async def _run(self, statement: str) -> None:
-        connection = await asyncpg.connect(self.url("postgres"))
+    async def _run(self, database: str, statements: str) -> None:
+        connection = await asyncpg.connect(self.url(database))
         try:
-            await connection.execute(statement)
+            await connection.execute(statements)
         finally:
             await connection.close()
 
@@ -107,8 +117,10 @@ def _start(programs: Path, folder: Path) -> Postgres:
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise OSError("PostgreSQL did not start")
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return Postgres("127.0.0.1", port, "postgres", stop)
+        # The port is open before the server takes connections; this line of its own file says when it does.
+        with contextlib.suppress(OSError, IndexError):
+            if (data / "postmaster.pid").read_text(encoding="utf-8").splitlines()[7].strip() == "ready":
+                return Postgres("127.0.0.1", port, "postgres", stop)
         time.sleep(0.1)
     stop()
     raise TimeoutError("PostgreSQL did not start in time")

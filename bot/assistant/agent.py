@@ -6,6 +6,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from bot.assistant.quiet import keep_quiet
 from bot.model import Button, Reply, Turn
 
@@ -65,6 +67,8 @@ class Assistant:
             agent = Agent.load(model, tracker_store=TurnTrackerStore(None), action_endpoint=InProcessActions())
         except (ModelNotFound, OSError) as error:
             raise AssistantError(f"The model {model} could not be loaded: {error}") from error
+        # Our matrices are small: more threads only wait for each other, busily (a third of all processor time).
+        threadpool_limits(1, user_api="blas")
         return cls(agent)
 
     async def answer(self, conversation_id: str, text: str, state: str | None) -> Turn:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from aiohttp import hdrs, web
-from aiohttp.typedefs import Handler
 
 FOLDER = Path(__file__).resolve().parent.parent / "web"
 
@@ -24,14 +23,10 @@ _HEADERS = {
 _TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
-@web.middleware
-async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Put the protecting headers on every response."""
-    response = await handler(request)
-    if not response.prepared:
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
-    return response
+async def guard(request: web.Request, response: web.StreamResponse) -> None:
+    """Put the protecting headers on every response; called just before it begins, so that streams have them too."""
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
 
 
 def _file(name: str) -> web.Response:

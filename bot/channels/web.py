@@ -25,6 +25,7 @@ from bot.conversation.payload import is_payload
 from bot.conversation.service import ConversationService
 from bot.model import MAX_TEXT, ConversationNotFound, Inbound, Message
 from bot.storage.conversations import ConversationStore
+from bot.storage.database import StorageUnavailable
 
 CHANNEL = "web"
 HEARTBEAT_SECONDS = 15.0
@@ -75,14 +76,14 @@ class WebChat:
         conversation_id = await self._authorised(request)
         body = await _json_object(request)
         inbound = _inbound(conversation_id, body)
-        known = await self._store.get(conversation_id, inbound.id)
-        if known is None:
+        message = await self._store.get(conversation_id, inbound.id)
+        if message is None:
             self._within(self._messages, conversation_id)
-        elif not _same(known, inbound):
+            message = await self._service.receive(conversation_id, CHANNEL, inbound)
+        if not _same(message, inbound):
             raise Problem(
                 HTTPStatus.CONFLICT, "This id was used for another message. Each message needs an id of its own."
             )
-        message = known or await self._service.receive(conversation_id, CHANNEL, inbound)
         replies = await self._service.replies(message)
         self._service.mark_delivered(replies)
         return _messages(replies)
@@ -111,7 +112,7 @@ class WebChat:
         try:
             with self._listeners.subscribe(conversation_id) as subscription:
                 await response.write(b"retry: 2000\n\n")
-                position = await self._send_new(response, conversation_id, position)
+                subscription.wake()  # send what is there already
                 async for changed in subscription.changes(heartbeat=HEARTBEAT_SECONDS):
                     if not changed:
                         await response.write(b": keep-alive\n\n")
@@ -120,8 +121,8 @@ class WebChat:
                     if await self._store.state(conversation_id) is None:
                         await response.write(b"event: erased\ndata: {}\n\n")
                         break
-        except ConnectionResetError:
-            pass  # the visitor closed the page
+        except (ConnectionResetError, StorageUnavailable):
+            pass  # the visitor closed the page, or should come again: her browser does, and goes on where it was
         finally:
             metrics.LISTENERS.dec()
         return response
@@ -148,7 +149,8 @@ class WebChat:
         """
         if not message_id:
             return 0
-        position = await self._service.position_of(conversation_id, message_id)
+        known_id = _uuid(message_id)
+        position = None if known_id is None else await self._service.position_of(conversation_id, known_id)
         if position is None and strict:
             raise Problem(HTTPStatus.BAD_REQUEST, "The message in 'after' is not in this conversation.")
         return position or 0
@@ -162,6 +164,8 @@ class WebChat:
         if scheme.lower() != "bearer" or not token.strip():
             raise Problem(HTTPStatus.UNAUTHORIZED, "The token of the conversation is missing.")
         conversation_id = request.match_info["id"]
+        if _uuid(conversation_id) != conversation_id:
+            raise ConversationNotFound(conversation_id)
         stored = await self._store.token_hash(conversation_id)
         given = _hash(token.strip())
         if not hmac.compare_digest(stored or bytes(32), given) or stored is None:
@@ -186,6 +190,15 @@ def _same(known: Message, inbound: Inbound) -> bool:
     return known.payload is None and known.text == inbound.text
 
 
+def _uuid(value: object) -> str | None:
+    """A UUID as it is stored, in lower case; nothing for everything else, which no database need ever see."""
+    try:
+        found = str(UUID(value)) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return found if isinstance(value, str) and found == value.lower() else None
+
+
 def _hash(token: str) -> bytes:
     # The token is 256 random bits: a plain hash cannot be guessed backwards.
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
@@ -193,7 +206,10 @@ def _hash(token: str) -> bytes:
 
 async def _json_object(request: web.Request, *, may_be_empty: bool = False) -> dict[str, Any]:
     """The body as a JSON object."""
-    raw = await request.read()
+    try:
+        raw = await request.read()
+    except web.RequestPayloadError:
+        raise Problem(HTTPStatus.BAD_REQUEST, "The request could not be read.") from None
     if not raw and may_be_empty:
         return {}
     try:
@@ -207,13 +223,9 @@ async def _json_object(request: web.Request, *, may_be_empty: bool = False) -> d
 
 def _inbound(conversation_id: str, body: dict[str, Any]) -> Inbound:
     """The message of a request body, checked."""
-    message_id = body.get("id")
-    try:
-        if not isinstance(message_id, str) or str(UUID(message_id)) != message_id.lower():
-            raise ValueError
-    except ValueError:
-        raise Problem(HTTPStatus.BAD_REQUEST, "The message needs an 'id' that is a UUID.") from None
-    message_id = message_id.lower()
+    message_id = _uuid(body.get("id"))
+    if message_id is None:
+        raise Problem(HTTPStatus.BAD_REQUEST, "The message needs an 'id' that is a UUID.")
     text, payload = body.get("text"), body.get("payload")
     if (text is None) == (payload is None):
         raise Problem(HTTPStatus.BAD_REQUEST, "The message needs either 'text' or 'payload'.")
@@ -224,15 +236,15 @@ def _inbound(conversation_id: str, body: dict[str, Any]) -> Inbound:
         return Inbound(message_id, external_id, payload=payload)
     if not isinstance(text, str):
         raise Problem(HTTPStatus.BAD_REQUEST, "The 'text' must be a string.")
-    if not text.strip():
+    # Half a surrogate pair and NUL cannot be stored as text; a visitor should not have to care.
+    clean = text.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
+    if not clean.strip():
         raise Problem(HTTPStatus.BAD_REQUEST, "The message is empty.")
     if len(text) > MAX_TEXT:
         raise Problem(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             f"This message has {len(text):,} characters; {MAX_TEXT:,} are possible. Please send it in parts.",
         )
-    # Half a surrogate pair and NUL cannot be stored as text; a visitor should not have to care.
-    clean = text.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
     return Inbound(message_id, external_id, text=clean)
 
 

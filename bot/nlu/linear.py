@@ -129,7 +129,7 @@ class LinearTopicModel:
     def probabilities(self, text: str, vector: Array) -> Array:
         """Probabilities of shape ``(labels,)`` for one text and its sentence vector of shape ``(384,)``."""
         columns, values = self._features.row(normalise(text))
-        scores = values @ self._weights.ngrams[columns] + self._weights.bias
+        scores = values @ self._weights.ngrams[columns].astype(np.float32) + self._weights.bias
         scores += (vector * _VECTOR_SCALE) @ self._weights.vector
         result: Array = softmax(scores * self._sharpness).astype(np.float32)
         return result
@@ -154,6 +154,6 @@ class LinearTopicModel:
         return cls(
             arrays["labels"].tolist(),
             NgramFeatures.from_state(arrays),
-            Weights(arrays["ngrams"].astype(np.float32), arrays["vector"], arrays["bias"]),
+            Weights(arrays["ngrams"], arrays["vector"], arrays["bias"]),  # half precision: 17 MB less
             float(arrays["sharpness"][0]),
         )

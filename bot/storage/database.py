@@ -39,6 +39,8 @@ class Database:
         self.engine: AsyncEngine = create_async_engine(url, pool_size=max_turns, max_overflow=max_turns, **options)
         self._turns = asyncio.Semaphore(max_turns)
         self.is_sqlite = self.engine.dialect.name == "sqlite"
+        # The same connections, without a transaction around every query.
+        self._reading = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
         # SQLite has one writer; waiting here in order is fairer and faster than SQLite's own retries.
         self._writer = asyncio.Lock()
@@ -54,7 +56,7 @@ class Database:
             StorageUnavailable: the database does not answer.
         """
         try:
-            async with self.engine.connect() as connection:
+            async with self._reading.connect() as connection:
                 yield connection
         except (DBAPIError, OSError) as error:
             if is_transient(error):
@@ -146,5 +148,6 @@ def _prepare_sqlite(connection: Any, record: ConnectionPoolEntry) -> None:
 
 
 def _begin_sqlite(connection: Any) -> None:
-    immediate = connection.info.pop("write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+    # A reading statement is consistent by itself; beginning and ending a transaction around each would cost as much again.
+    if connection.info.pop("write", False):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

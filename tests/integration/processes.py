@@ -47,10 +47,10 @@ class Running:
         """Standard output and error so far, without colours."""
         return COLOURS.sub("", self._log.read_text(encoding="utf-8", errors="replace"))
 
-    def wait_for(self, words: str) -> str:
-        """Wait until the output holds these words and return the output."""
+    def wait_for(self, words: str, *, times: int = 1) -> str:
+        """Wait until the output holds these words, as often as asked for, and return the output."""
         until = time.monotonic() + PATIENCE
-        while words not in (found := self.output):
+        while (found := self.output).count(words) < times:
             assert self.process.poll() is None, f"it ended before {words!r}:\n{found}"
             assert time.monotonic() < until, f"no {words!r} in:\n{found}"
             time.sleep(0.1)

@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from sqlalchemy import MetaData, select
 
 from bot.model import Button, Inbound, Message, Reply
 from bot.storage.conversations import ConversationStore
 from bot.storage.database import Database
 
-ON_POSTGRESQL = {"argnames": "database_url", "argvalues": ["postgresql"], "indirect": True}
-ON_SQLITE = {"argnames": "database_url", "argvalues": ["sqlite"], "indirect": True}
+on_postgresql = pytest.mark.parametrize(
+    "database_url", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
+)
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
 async def all_rows(database: Database) -> dict[str, list[dict[str, Any]]]:

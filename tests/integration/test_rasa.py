@@ -42,14 +42,14 @@ stories:
 """
 
 
-@pytest.fixture
-def env(tmp_path: Path) -> dict[str, str]:
-    """A clean environment."""
-    return environment(tmp_path / "home")
+@pytest.fixture(scope="module")
+def env(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A clean environment; one home, so that what libraries cache there is made once."""
+    return environment(tmp_path_factory.mktemp("rasa") / "home")
 
 
 @pytest.fixture(scope="module")
-def endpoints(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def endpoints(env: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """``endpoints.yml`` with the address of a running ``rasa run actions``."""
     folder = tmp_path_factory.mktemp("actions")
     port = free_port()
@@ -58,7 +58,7 @@ def endpoints(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     file = folder / "endpoints.yml"
     file.write_text(yaml.safe_dump(content), encoding="utf-8")
     arguments = ("run", "actions", "--actions", "actions", "--port", str(port))
-    with running("rasa", *arguments, env=environment(folder / "home"), log=folder / "log") as actions:
+    with running("rasa", *arguments, env=env, log=folder / "log") as actions:
         actions.wait_for_http(f"http://127.0.0.1:{port}/health")
         yield file
 
@@ -130,7 +130,7 @@ def test_the_shell_answers_a_line(model: Path, endpoints: Path, env: dict[str, s
         said = shell.wait_for("Type out your own message")  # below the answer's choices
         assert first_bubble() in said
         shell.type("\x1b[A\r")  # up, to the last choice
-        shell.wait_for("Type out your own message...\n")
+        shell.wait_for("Your input ->", times=said.count("Your input ->") + 1)
         shell.type("/stop\r")
         assert shell.process.wait(60) == 0
 

@@ -21,7 +21,7 @@ from bot.settings import Settings
 from bot.storage.conversations import ConversationStore
 from bot.storage.database import StorageUnavailable
 from bot.storage.tables import conversations
-from tests.integration.stored import ON_POSTGRESQL, ON_SQLITE, inbound, put, reply, rows_of
+from tests.integration.stored import inbound, on_postgresql, on_sqlite, put, reply, rows_of
 
 
 class Echo:
@@ -293,8 +293,7 @@ async def test_what_was_left_unanswered_is_answered_once_after_the_start(
     assert await service.recover() == 0
 
 
-@pytest.mark.postgres
-@pytest.mark.parametrize(**ON_POSTGRESQL)
+@on_postgresql
 async def test_two_processes_that_recover_at_once_answer_everything_once(settings: Settings, echo: Echo) -> None:
     async with AsyncExitStack() as stack:
         stores = [await stack.enter_async_context(open_store(settings)) for _ in range(2)]
@@ -348,7 +347,7 @@ async def test_what_a_dead_process_left_is_found_while_the_others_go_on(
     assert await said(store, busy) == ["hang", "(hang)", "(I know 1)"]
 
 
-@pytest.mark.parametrize(**ON_SQLITE)
+@on_sqlite
 async def test_a_turn_that_hangs_does_not_keep_the_service_from_stopping(store: ConversationStore, echo: Echo) -> None:
     async with asyncio.timeout(5):
         async with ConversationService(store, echo, Listeners()) as service:

@@ -20,7 +20,7 @@ from bot.storage.database import Database, StorageUnavailable
 from bot.storage.encryption import CannotOpen, Keyring
 from bot.storage.tables import conversations, messages, trackers
 from tests.conftest import settings_for
-from tests.integration.stored import ON_POSTGRESQL, all_rows, inbound, put, raw_bytes, reply, rows_of
+from tests.integration.stored import all_rows, inbound, on_postgresql, put, raw_bytes, reply, rows_of
 from tests.provide import free_port
 
 TABLES = {"conversations": 1, "messages": 3, "trackers": 1, "alembic_version": 0}
@@ -251,8 +251,7 @@ async def test_different_conversations_are_worked_on_side_by_side(store: Convers
         await asyncio.gather(work("one"), work("other"))
 
 
-@pytest.mark.postgres
-@pytest.mark.parametrize(**ON_POSTGRESQL)
+@on_postgresql
 async def test_two_processes_on_one_database_take_turns_too(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         stores = [await stack.enter_async_context(open_store(settings)) for _ in range(2)]
@@ -262,8 +261,7 @@ async def test_two_processes_on_one_database_take_turns_too(settings: Settings) 
         assert most == [1] * 10
 
 
-@pytest.mark.postgres
-@pytest.mark.parametrize(**ON_POSTGRESQL)
+@on_postgresql
 async def test_the_lock_of_a_process_that_dies_is_free_again(settings: Settings) -> None:
     async with open_store(settings) as dying, open_store(settings) as living:
         holding = asyncio.Event()
@@ -412,8 +410,7 @@ async def test_a_database_that_is_not_there_is_a_retryable_error(tmp_path: Path)
         await database.close()
 
 
-@pytest.mark.postgres
-@pytest.mark.parametrize(**ON_POSTGRESQL)
+@on_postgresql
 async def test_after_a_lost_connection_the_next_call_works(store: ConversationStore, conversation: str) -> None:
     async with store.database.read() as connection:
         await connection.exec_driver_sql(

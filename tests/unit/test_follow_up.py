@@ -48,11 +48,16 @@ def test_a_follow_up_means_what_the_table_says_after_the_last_topic(kind: str, l
         ("lifelong", ("primary_vaginismus", None, "lifelong")),
         ("acquired", ("secondary_vaginismus", None, "acquired")),
         ("more", (None, None, None)),
-        ("cost", (None, None, None)),
+        ("partner", ("talk_to_partner", None, None)),
+        ("how_long", ("how_long", None, None)),
+        ("cost", ("cost_insurance", None, None)),
+        ("does_it_work", ("can_it_be_cured", None, None)),
+        ("why", ("causes", None, None)),
+        ("safe", (None, None, None)),
         ("back", (None, "repeat", None)),
     ],
 )
-def test_with_nothing_asked_before_only_the_types_mean_something(kind: str, expected: Resolved) -> None:
+def test_with_nothing_asked_before_it_means_what_it_says_by_itself_if_it_does(kind: str, expected: Resolved) -> None:
     assert ActionFollowUp.resolve(kind, Memory()) == expected
 
 

@@ -102,11 +102,19 @@ async def malformed() -> AsyncIterator[EndpointConfig]:
 def conversation(domain: Domain, intent: str, slots: dict[str, Any]) -> DialogueStateTracker:
     """A tracker whose latest message was understood as ``intent``."""
     base = intent.split("/")[0]
-    understood = {"name": base, "confidence": 0.9, "full_retrieval_intent_name": intent if "/" in intent else None}
+    understood = {"name": base, "confidence": 0.4, "full_retrieval_intent_name": intent if "/" in intent else None}
+    parsed = {
+        "intent": understood,
+        "entities": [],
+        "text": "what about me",
+        # Unsure and with a second question, so that these are handed to the action too.
+        "topic_ranking": [{"topic": intent, "confidence": 0.4}, {"topic": "ask/botox", "confidence": 0.3}],
+        "also_asked": ["ask/privacy"] if intent == "ask/physio" else [],
+    }
     events: list[Event] = [
         ActionExecuted("action_listen"),
         *(SlotSet(name, value) for name, value in slots.items()),
-        UserUttered("what about me", understood, [], {"intent": understood, "entities": [], "text": "what about me"}),
+        UserUttered("what about me", understood, [], parsed),
     ]
     return DialogueStateTracker.from_events("someone", events, slots=domain.slots)
 

@@ -7,11 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.assistant.training import PROJECT
 from bot.cli import main
 from bot.settings import TABLE, Rate, SettingError, Settings
-
-DOCUMENTED_IN = PROJECT / "docs" / "operations.md"
 
 
 def test_without_any_variable_the_defaults_hold() -> None:
@@ -25,18 +22,6 @@ def test_without_any_variable_the_defaults_hold() -> None:
 def test_the_table_and_the_settings_have_the_same_rows() -> None:
     assert [row.attribute for row in TABLE] == [field.name for field in fields(Settings)]
     assert all(row.name.startswith("BOT_") and row.takes and row.help for row in TABLE)
-
-
-def test_every_setting_is_documented_with_its_default() -> None:
-    lines = DOCUMENTED_IN.read_text(encoding="utf-8").splitlines()
-    documented = {row.name: [line for line in lines if f"`{row.name}`" in line] for row in TABLE}
-    assert [name for name, found in documented.items() if not found] == []
-    without_default = [
-        row.name
-        for row in TABLE
-        if row.default and not any(f"`{row.default}`" in line for line in documented[row.name])
-    ]
-    assert without_default == []
 
 
 def test_a_misspelt_variable_is_refused_by_name() -> None:
