@@ -148,6 +148,6 @@ def _prepare_sqlite(connection: Any, record: ConnectionPoolEntry) -> None:
 
 
 def _begin_sqlite(connection: Any) -> None:
-    # A reading statement is consistent by itself; beginning and ending a transaction around each would cost as much again.
+    # A reading statement is consistent by itself; a transaction around each would cost as much again.
     if connection.info.pop("write", False):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
