@@ -4,6 +4,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
+# Trust the certificates this machine trusts, as pip does.
+export UV_SYSTEM_CERTS := 1
+
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv || echo .cache/uv/bin/uv)

@@ -18,11 +18,18 @@ class StorageUnavailable(Exception):
     """The database does not answer just now. Retryable: the same call may succeed later."""
 
 
+# Classes of PostgreSQL's error codes: connection, rolled back (deadlock), out of resources (connections), and
+# intervention (stopping, starting). The driver reports all of them as plain errors.
+_TRANSIENT = frozenset({"08", "40", "53", "57"})
+
+
 def is_transient(error: BaseException) -> bool:
     """Whether a database error is worth another try: lost connection, locked file, deadlock, server starting."""
     if isinstance(error, (OperationalError, InterfaceError, ConnectionError, TimeoutError)):
         return True
-    return isinstance(error, DBAPIError) and error.connection_invalidated
+    if not isinstance(error, DBAPIError):
+        return False
+    return error.connection_invalidated or str(getattr(error.orig, "sqlstate", None))[:2] in _TRANSIENT
 
 
 class Database:

@@ -10,7 +10,6 @@ from typing import Any
 import aiohttp
 import pytest
 from openapi_spec_validator import openapi_v31_spec_validator, schemas
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from bot.app import make_app
 from bot.assistant.agent import Assistant
@@ -128,17 +127,3 @@ async def test_health_and_metrics_answer(http: aiohttp.ClientSession) -> None:
     async with http.get("/metrics") as response:
         assert (response.status, response.content_type) == (200, "text/plain")
         assert "bot_turn_seconds_bucket" in await response.text()
-
-
-async def test_without_its_database_the_service_lives_but_is_not_ready(
-    http: aiohttp.ClientSession, store: ConversationStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(store.database, "engine", create_async_engine("sqlite+aiosqlite:////no/such/folder/chat.db"))
-    async with http.get("/health/ready") as response:
-        assert response.status == 503
-        assert (await response.json())["database"] is False
-    async with http.get("/health/live") as response:
-        assert response.status == 200
-    async with http.post("/api/chat/conversations", json={}) as response:
-        assert response.status == 503
-        assert int(response.headers["Retry-After"]) >= 1

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
 
 import pytest
@@ -21,6 +21,7 @@ from bot.settings import Settings
 from bot.storage.conversations import ConversationStore
 from bot.storage.database import StorageUnavailable
 from bot.storage.tables import conversations
+from tests.integration.line import line_to
 from tests.integration.stored import inbound, on_postgresql, on_sqlite, put, reply, rows_of
 
 
@@ -269,6 +270,26 @@ async def test_delivery_marks_are_stored_when_the_service_stops(store: Conversat
         await say(service, conversation_id, "hello")
         service.mark_delivered(await store.after(conversation_id, 0))
     assert all(message.delivered_at for message in (await store.after(conversation_id, 0))[1:])
+
+
+@on_postgresql
+async def test_a_turn_during_which_the_database_was_away_is_stored_once(settings: Settings, echo: Echo) -> None:
+    async with AsyncExitStack() as stack:
+        line = await stack.enter_async_context(line_to(settings.database_url))
+        store = await stack.enter_async_context(open_store(settings.replace(database_url=line.url)))
+        service = await stack.enter_async_context(ConversationService(store, echo, Listeners()))
+        conversation_id = await service.start("web")
+        message = await service.receive(conversation_id, "web", inbound(conversation_id, "hang"))
+        first = asyncio.create_task(service.replies(message))
+        await echo.hanging.wait()
+        await line.cut()
+        echo.go_on.set()
+        await asyncio.sleep(0.2)
+        await line.open()
+        with suppress(TurnNotFinished):  # the lock on the conversation was lost too: ask again
+            await first
+        assert [found.text for found in await service.replies(message)] == ["hang", "I know 1"]
+        assert await said(store, conversation_id) == ["hang", "(hang)", "(I know 1)"]
 
 
 # The process dies

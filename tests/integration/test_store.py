@@ -411,6 +411,44 @@ async def test_a_database_that_is_not_there_is_a_retryable_error(tmp_path: Path)
 
 
 @on_postgresql
+async def test_a_deadlock_is_a_retryable_error(store: ConversationStore) -> None:
+    one, other = await store.create("web"), await store.create("web")
+    both = asyncio.Barrier(2)
+
+    async def touch(*conversation_ids: str) -> None:
+        async with store.database.transaction() as connection:
+            for conversation_id in conversation_ids:
+                await connection.execute(
+                    update(conversations).where(conversations.c.id == conversation_id).values(channel="x")
+                )
+                if conversation_id == conversation_ids[0]:
+                    await both.wait()
+
+    ended = await asyncio.gather(touch(one, other), touch(other, one), return_exceptions=True)
+    assert sorted(type(error).__name__ for error in ended) == ["NoneType", "StorageUnavailable"]
+
+
+@on_postgresql
+async def test_a_database_that_takes_no_more_connections_is_a_retryable_error(
+    store: ConversationStore, settings: Settings
+) -> None:
+    async with store.database.transaction() as connection:
+        await connection.exec_driver_sql("CREATE ROLE one_at_a_time LOGIN CONNECTION LIMIT 1")
+        await connection.exec_driver_sql("GRANT ALL ON SCHEMA public TO one_at_a_time")
+    crowded = Database(settings.sqlalchemy_url.replace("postgres@", "one_at_a_time@"))
+    async with crowded.read():
+        assert not await crowded.answers()
+        with pytest.raises(StorageUnavailable):
+            async with crowded.transaction():
+                pass
+    assert await crowded.answers()
+    await crowded.close()
+    async with store.database.transaction() as connection:
+        await connection.exec_driver_sql("DROP OWNED BY one_at_a_time")
+        await connection.exec_driver_sql("DROP ROLE one_at_a_time")
+
+
+@on_postgresql
 async def test_after_a_lost_connection_the_next_call_works(store: ConversationStore, conversation: str) -> None:
     async with store.database.read() as connection:
         await connection.exec_driver_sql(
