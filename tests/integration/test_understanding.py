@@ -50,6 +50,7 @@ def words(replies: tuple[Reply, ...]) -> str:
     return "\n".join(reply.text for reply in replies)
 
 
+@pytest.mark.timeout(600)
 async def test_quality_on_the_dev_set_does_not_drop(assistant: Assistant) -> None:
     rows = [row for row in read(Path(PROJECT / "tests" / "dev" / "topics.tsv")) if "safety_" not in row.accepted[0]]
     right: Counter[str] = Counter()
