@@ -10,6 +10,9 @@ _CORRECTION = re.compile(
     r"(was\b|is\b|to ask( about)?\b|about\b)?[\s,.:;-]*",
     re.IGNORECASE,
 )
+MAX_READ = 1500
+"""Characters of a message that are looked at for questions."""
+
 _QUESTION_WORDS = (
     "what|whats|how|why|when|where|which|who|is|are|am|do|does|did|can|could|should|will|would|has|have|any|"
     "kya|kaise|kyun"
@@ -17,6 +20,8 @@ _QUESTION_WORDS = (
 _ASKS = re.compile(rf"^({_QUESTION_WORDS})\b", re.IGNORECASE)
 _CUT = re.compile(rf"(?<=[?!.])\s+|\s+(?:and also|also|and|plus|aur)\s+(?=(?:{_QUESTION_WORDS})\b)", re.IGNORECASE)
 _MIN_WORDS = 3
+_MAX_QUESTIONS = 4
+"""Each question is understood by itself, which costs as much as a message."""
 
 
 def without_correction(text: str) -> str:
@@ -27,6 +32,6 @@ def without_correction(text: str) -> str:
 
 def questions(text: str) -> list[str]:
     """The questions of a message that asks more than one; nothing for a message that asks one or none."""
-    parts = [part.strip() for part in _CUT.split(text)]
+    parts = [part.strip() for part in _CUT.split(text[:MAX_READ])]
     asked = [part for part in parts if len(part.split()) >= _MIN_WORDS and (part.endswith("?") or _ASKS.match(part))]
-    return asked if len(asked) > 1 else []
+    return asked[:_MAX_QUESTIONS] if len(asked) > 1 else []

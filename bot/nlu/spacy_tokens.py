@@ -14,6 +14,9 @@ from rasa.nlu.tokenizers.tokenizer import Token, Tokenizer
 from rasa.shared.nlu.training_data.message import Message
 from spacy.language import Language
 
+MAX_READ = 400
+"""Characters of a message that are cut into tokens; the topic is recognised from all of it."""
+
 
 @lru_cache(maxsize=1)
 def english() -> Language:
@@ -48,6 +51,7 @@ class SpacyTokens(Tokenizer):
 
     def tokenize(self, message: Message, attribute: str) -> list[Token]:
         """The tokens of a message's text, in order, white space left out."""
-        doc = english().make_doc(message.get(attribute))
+        # spaCy takes seconds for thousands of signs without a space ("?????"), and nobody else would be answered.
+        doc = english().make_doc(message.get(attribute)[:MAX_READ])
         tokens = [Token(token.text, token.idx, lemma=token.lower_) for token in doc if not token.is_space]
         return self._apply_token_pattern(tokens)

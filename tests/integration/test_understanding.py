@@ -11,6 +11,7 @@ import pytest
 from actions.knowledge import PROJECT, knowledge
 from bot.assistant.agent import Assistant
 from bot.commands.evaluate import read
+from bot.conversation.payload import typed_text
 from bot.model import Reply, Turn
 
 Ask = Callable[..., Awaitable[list[Turn]]]
@@ -56,7 +57,7 @@ async def test_quality_on_the_dev_set_does_not_drop(assistant: Assistant) -> Non
     right: Counter[str] = Counter()
     seen: Counter[str] = Counter()
     for row in rows:
-        turn = await assistant.answer("dev", row.utterance, None)
+        turn = await assistant.answer("dev", typed_text(row.utterance), None)
         seen[row.accepted[0]] += 1
         right[row.accepted[0]] += turn.replies[0].topic in row.accepted
     inside = [topic for topic in seen if not topic.startswith("oos_")]
