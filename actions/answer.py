@@ -22,19 +22,18 @@ def answer(
     dispatcher: CollectingDispatcher, memory: Memory, topic: str, *, form: str | None = None, type_: str | None = None
 ) -> None:
     """Say the answer to a topic in words that were not said the time before, and remember it."""
-    turn = FORMS[memory.times(topic) % len(FORMS)]
-    if form == "more" and memory.times(f"{topic}:more"):
-        form = turn
-    first = FORMS.index(form or turn)
-    for chosen in (*FORMS[first:], *FORMS[:first]):
+    said = {name: memory.times(f"{topic}:{name}") for name in FORMS}
+    order = sorted(FORMS, key=lambda name: said[name])  # what was said least often; among equals in their own order
+    if form is not None and (not said[form] or type_):
+        order = [form, *(name for name in order if name != form)]
+    for chosen in order:
         variant = knowledge().answer(topic, form=chosen, asker=memory.asker, type_=type_ or memory.type)
         wording = knowledge().variants(f"utter_ask/{topic}").index(variant)
         if wording != memory.last_wording(topic):
             break
     memory.worded(topic, wording)
     message.say(dispatcher, variant, topic)
-    if variant.form == "more":
-        memory.said(f"{topic}:more")
+    memory.said(f"{topic}:{chosen}")
     memory.answered(topic)
     if topic == "partner_asking":
         memory.asker = "partner"
@@ -81,7 +80,8 @@ class ActionAnswer(Action):
             clarify(dispatcher, memory)
         else:
             heard_a_story(dispatcher, memory, message.text(tracker), topic)
-            answer(dispatcher, memory, topic, type_=message.type_hint(message.text(tracker)))
+            memory.type = message.type_hint(message.text(tracker)) or memory.type
+            answer(dispatcher, memory, topic)
             offer_others(dispatcher, memory, Understanding.of(tracker, topic), topic)
         return memory.events(tracker)
 

@@ -8,6 +8,7 @@ import ctypes
 import gc
 import logging
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 from aiohttp import web
@@ -19,13 +20,19 @@ from bot.channels.rate_limit import RateLimiter
 from bot.channels.web import WebChat
 from bot.conversation.events import Listeners
 from bot.conversation.service import ConversationService
+from bot.conversation.turn import Turns
+from bot.model import now
 from bot.nlu.encoder import shared_encoder
+from bot.safety.first_help import first_help
+from bot.safety.helplines import helplines
+from bot.safety.policy import SafetyPolicy
 from bot.settings import Settings
 from bot.storage.changes import follow_changes
 from bot.storage.conversations import ConversationStore
 from bot.storage.database import Database, StorageUnavailable
 from bot.storage.encryption import Keyring
 from bot.storage.migrate import migrate
+from bot.storage.safety import SafetyStore
 
 log = logging.getLogger(__name__)
 
@@ -64,10 +71,19 @@ def _address(settings: Settings, request: web.Request) -> str:
     return request.remote or ""
 
 
+def make_service(
+    settings: Settings, store: ConversationStore, assistant: Assistant, listeners: Listeners
+) -> ConversationService:
+    """The service on storage and a loaded assistant: what every channel hands its messages to."""
+    policy = SafetyPolicy(first_help(), helplines(), country=settings.country)
+    turns = Turns(store, assistant, assistant.screen, policy, timeout=settings.turn_timeout)
+    return ConversationService(store, turns, listeners, turn_timeout=settings.turn_timeout)
+
+
 def make_app(settings: Settings, store: ConversationStore, assistant: Assistant) -> web.Application:
     """The aiohttp application on storage and a loaded assistant, which the caller opens and closes."""
     listeners = Listeners()
-    service = ConversationService(store, assistant, listeners, turn_timeout=settings.turn_timeout)
+    service = make_service(settings, store, assistant, listeners)
     chat = WebChat(
         service,
         store,
@@ -115,6 +131,7 @@ async def _purge(settings: Settings, service: ConversationService) -> None:
     while True:
         try:
             await service.purge(settings.retention_days)
+            await SafetyStore(service.database).purge(now() - timedelta(days=settings.audit_days))
         except StorageUnavailable:
             log.warning("The database does not answer; purging later.")
         await asyncio.sleep(settings.purge_every)

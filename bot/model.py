@@ -123,6 +123,36 @@ class Turn:
     understood: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Flag:
+    """A danger to be put to staff: its category, how urgent (1 to 3), who raised it and what was done at once."""
+
+    category: str
+    level: int
+    source: str
+    action: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a conversation stands before a turn: who answers, and the states kept for the assistant and for safety."""
+
+    state: State
+    channel: str
+    tracker: str | None
+    watch: str | None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All that one turn changes, stored in one transaction. ``None`` leaves a state as it is."""
+
+    replies: tuple[Reply, ...]
+    tracker: str | None = None
+    watch: str | None = None
+    flags: tuple[Flag, ...] = ()
+
+
 def now() -> datetime:
     """The present moment in UTC."""
     return datetime.now(UTC)

@@ -80,6 +80,13 @@ def _flag(value: str) -> bool:
     raise ValueError
 
 
+def _country(value: str) -> str:
+    code = value.strip().upper()
+    if len(code) != 2 or not code.isascii() or not code.isalpha():
+        raise ValueError
+    return code
+
+
 def _level(value: str) -> str:
     level = value.strip().upper()
     if level not in _LEVELS:
@@ -157,6 +164,20 @@ TABLE: tuple[Setting, ...] = (
         "Conversations are erased this many days after their last message.",
     ),
     Setting(
+        "BOT_AUDIT_DAYS",
+        "365",
+        _days,
+        "days, 0 to 36500",
+        "The audit trail of alarms, which holds no message text, is erased after this time.",
+    ),
+    Setting(
+        "BOT_COUNTRY",
+        "IN",
+        _country,
+        "two letters, as in IN",
+        "Whose helplines are given until a person names another country.",
+    ),
+    Setting(
         "BOT_PURGE_EVERY",
         "3600",
         _seconds,
@@ -198,6 +219,8 @@ class Settings:
     start_rate_limit: Rate | None
     trust_proxy: bool
     retention_days: float
+    audit_days: float
+    country: str
     purge_every: float
     model: str
     max_turns: int

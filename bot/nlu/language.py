@@ -45,7 +45,7 @@ _SCRIPTS = {
 }
 # Marathi and Hindi share a script, Urdu and Arabic too; these words and letters tell them apart.
 _MARATHI = frozenset(
-    ["आहे", "नाही", "मला", "माझ्या", "माझे", "माझी", "काय", "होते", "होतो", "आणि", "तुम्ही", "करू", "झाले", "खूप", "कसे", "का"]
+    ["आहे", "नाही", "मला", "माझ्या", "माझे", "माझी", "काय", "होते", "होतो", "आणि", "तुम्ही", "करू", "झाले", "खूप", "कसे"]
 )
 _URDU = frozenset("ٹڈڑںےگچپکہھ")
 _LATIN = ("en", "es", "fr", "tr", "de", "pt", "id", "it", "nl", "pl")

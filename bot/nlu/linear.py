@@ -1,13 +1,11 @@
 """The linear topic model: multinomial logistic regression on n-grams and the sentence vector together.
 
-Trained by mini-batches (Adam), which takes seconds where the usual solvers take minutes with this many labels. Its
-confidence is calibrated on examples left out for it, so that 0.8 is right about 8 times in 10.
+Its confidence is calibrated on examples left out for it, so that 0.8 is right about 8 times in 10.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +16,9 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.model_selection import StratifiedKFold
 
+from bot.nlu.descent import Array, Chosen, Training, Weights, descend
 from bot.nlu.features import NgramFeatures, normalise
 
-Array = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.intp]
 
 _SEED = 20261122
@@ -29,57 +27,21 @@ _VECTOR_SCALE = 4.0
 """Weight of the sentence vector beside the n-grams, both of length 1 before; chosen on left-out training examples."""
 
 
-@dataclass(frozen=True)
-class Training:
-    """How the weights are found. Chosen by the measurements in docs/decisions/0005-understanding.md."""
-
-    epochs: int = 10
-    batch: int = 512
-    rate: float = 0.01
-
-
 class NotEnoughExamples(ValueError):
     """A label has fewer training examples than calibration needs; the message names it."""
 
 
-@dataclass(frozen=True)
-class Weights:
-    """One column a label: for n-grams, for the sentence vector (384 rows), and the bias."""
-
-    ngrams: Array
-    vector: Array
-    bias: Array
-
-    def scores(self, ngrams: sparse.csr_matrix, vectors: Array) -> Array:
-        """Unscaled log probabilities of many texts, shape (texts, labels)."""
-        result: Array = ngrams @ self.ngrams + (vectors * _VECTOR_SCALE) @ self.vector + self.bias
-        return result
-
-
 def fit(ngrams: sparse.csr_matrix, vectors: Array, y: Labels, labels: int, how: Training) -> Weights:
     """Find the weights. Rare labels count more, by the square root of how much rarer they are."""
-    random = np.random.default_rng(_SEED)
     importance = np.sqrt(len(y) / labels / np.bincount(y, minlength=labels)).astype(np.float32)
-    parameters = [np.zeros((rows, labels), np.float32) for rows in (ngrams.shape[1], vectors.shape[1], 1)]
-    means = [np.zeros_like(parameter) for parameter in parameters]
-    squares = [np.zeros_like(parameter) for parameter in parameters]
-    step = 0
-    for epoch in range(how.epochs):
-        order = random.permutation(len(y))
-        for start in range(0, len(y), how.batch):
-            chosen = order[start : start + how.batch]
-            rows, dense = ngrams[chosen], vectors[chosen] * _VECTOR_SCALE
-            error = softmax(rows @ parameters[0] + dense @ parameters[1] + parameters[2], axis=1)
-            error[np.arange(len(chosen)), y[chosen]] -= 1
-            error *= importance[y[chosen]][:, None] / len(chosen)
-            step += 1
-            rate = how.rate * (1 - epoch / how.epochs) * np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
-            gradients = (rows.T @ error, dense.T @ error, error.sum(axis=0, keepdims=True))
-            for parameter, mean, square, gradient in zip(parameters, means, squares, gradients, strict=True):
-                mean += 0.1 * (gradient - mean)
-                square += 0.001 * (gradient * gradient - square)
-                parameter -= np.float32(rate) * mean / (np.sqrt(square) + np.float32(1e-8))
-    return Weights(parameters[0], parameters[1], parameters[2][0])
+
+    def error(scores: Array, chosen: Chosen) -> Array:
+        wrong: Array = softmax(scores, axis=1)
+        wrong[np.arange(len(chosen)), y[chosen]] -= 1
+        wrong *= importance[y[chosen]][:, None] / len(chosen)
+        return wrong
+
+    return descend(ngrams, vectors * _VECTOR_SCALE, labels, how, error)
 
 
 class LinearTopicModel:
@@ -117,7 +79,7 @@ class LinearTopicModel:
         """The sharpness that makes the left-out fifth of the examples most likely (log loss)."""
         kept, left_out = next(StratifiedKFold(_FOLDS, shuffle=True, random_state=_SEED).split(vectors, y))
         weights = fit(ngrams[kept], vectors[kept], y[kept], labels, how)
-        scores = weights.scores(ngrams[left_out], vectors[left_out])
+        scores = weights.scores(ngrams[left_out], vectors[left_out] * _VECTOR_SCALE)
         meant = y[left_out]
 
         def loss(log_sharpness: float) -> float:

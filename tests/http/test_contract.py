@@ -18,7 +18,7 @@ from bot.storage.conversations import ConversationStore
 from tests.http.chat import Chat
 from tests.http.patience import eventually
 from tests.http.stream import listen
-from tests.integration.stored import all_rows, inbound, put, raw_bytes, reply, rows_of
+from tests.integration.stored import all_rows, finish, inbound, put, raw_bytes, reply, rows_of
 
 START = "/api/chat/conversations"
 
@@ -479,7 +479,7 @@ async def _delete(chat: Chat) -> int:
 async def _undelivered(chat: Chat, store: ConversationStore) -> None:
     """A message that was answered while nobody waited for the reply."""
     question = await put(store, chat.id, "is anybody there")
-    await store.finish_turn(question, [reply("yes"), reply("I am")], None)
+    await finish(store, question, [reply("yes"), reply("I am")], None)
     assert [found.delivered_at for found in await store.after(chat.id, 0)] == [None] * 3
 
 

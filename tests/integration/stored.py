@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import MetaData, select
 
-from bot.model import Button, Inbound, Message, Reply
+from bot.model import Button, Inbound, Message, Outcome, Reply
 from bot.storage.conversations import ConversationStore
 from bot.storage.database import Database
 
@@ -65,3 +65,16 @@ async def put(store: ConversationStore, conversation_id: str, text: str, *, payl
 def reply(text: str, *buttons: tuple[str, str], topic: str = "echo") -> Reply:
     """One bubble."""
     return Reply(text, topic, tuple(Button(*button) for button in buttons))
+
+
+async def finish(
+    store: ConversationStore, message: Message, replies: list[Reply], tracker: str | None
+) -> list[Message] | None:
+    """Store a turn of which nothing but replies and the assistant's state is kept."""
+    return await store.finish(message, Outcome(tuple(replies), tracker))
+
+
+async def tracker_of(store: ConversationStore, conversation_id: str) -> str | None:
+    """The assistant's state as the next turn would find it."""
+    standing = await store.standing(conversation_id)
+    return None if standing is None else standing.tracker

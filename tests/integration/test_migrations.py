@@ -69,6 +69,12 @@ async def test_the_migrated_database_is_the_one_of_the_tables(store: Conversatio
                 "partial": ["ix_messages_unanswered", "ix_messages_undelivered"],
             },
             "trackers": {"checks": [], "foreign keys": [{"ondelete": "CASCADE"}], "partial": []},
+            "safety_states": {"checks": [], "foreign keys": [{"ondelete": "CASCADE"}], "partial": []},
+            "safety_flags": {
+                "checks": ["ck_safety_flags_level"],
+                "foreign keys": [{"ondelete": "SET NULL"}],
+                "partial": [],
+            },
         }
 
 

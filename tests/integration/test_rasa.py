@@ -82,7 +82,7 @@ def test_rasas_own_runner_finds_every_conversation_as_it_should_be(
 ) -> None:
     stories = [
         story["story"]
-        for file in sorted(STORIES.glob("*.yml"))
+        for file in sorted(STORIES.glob("test_*.yml"))
         for story in yaml.safe_load(file.read_text(encoding="utf-8"))["stories"]
     ]
     assert len(stories) == len(set(stories)) >= 12
@@ -113,7 +113,7 @@ def test_rasas_own_runner_fails_on_a_wrong_prediction(model: Path, env: dict[str
 def test_every_conversation_names_actions_and_intents_that_exist() -> None:
     domain = yaml.safe_load((PROJECT / "domain.yml").read_text(encoding="utf-8"))
     intents = {name for intent in domain["intents"] for name in intent}
-    for file in STORIES.glob("*.yml"):
+    for file in STORIES.glob("test_*.yml"):
         for story in yaml.safe_load(file.read_text(encoding="utf-8"))["stories"]:
             for step in story["steps"]:
                 if "action" in step:

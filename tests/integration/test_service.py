@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from datetime import datetime, timedelta
 
@@ -15,14 +15,21 @@ from sqlalchemy import update
 from bot.app import keyring, open_store
 from bot.conversation import service as service_module
 from bot.conversation.events import Listeners
-from bot.conversation.service import APOLOGY, MAX_ATTEMPTS, ConversationService
-from bot.model import ConversationNotFound, Message, Reply, Sender, Turn, TurnNotFinished, now
+from bot.conversation.service import ConversationService
+from bot.conversation.turn import APOLOGY, MAX_ATTEMPTS, Turns
+from bot.model import ConversationNotFound, Message, Outcome, Sender, Turn, TurnNotFinished, now
+from bot.nlu.encoder import shared_encoder
+from bot.safety.first_help import first_help
+from bot.safety.helplines import helplines
+from bot.safety.lexicon import lexicon
+from bot.safety.policy import SafetyPolicy
+from bot.safety.screen import SafetyScreen, Thresholds
 from bot.settings import Settings
 from bot.storage.conversations import ConversationStore
 from bot.storage.database import StorageUnavailable
 from bot.storage.tables import conversations
 from tests.integration.line import line_to
-from tests.integration.stored import inbound, on_postgresql, on_sqlite, put, reply, rows_of
+from tests.integration.stored import finish, inbound, on_postgresql, on_sqlite, put, reply, rows_of
 
 
 class Echo:
@@ -48,6 +55,10 @@ class Echo:
         known = [*json.loads(state or "[]"), text]
         return Turn((reply(text), reply(f"I know {len(known)}")), tracker=json.dumps(known))
 
+    def interrupt(self, conversation_id: str, state: str | None) -> str | None:
+        """There is no form to put aside."""
+        return None
+
 
 class Unreliable(ConversationStore):
     """Storage that fails while a turn is stored: before anything happened, or after all of it did."""
@@ -55,15 +66,13 @@ class Unreliable(ConversationStore):
     failing = 0
     stored_anyway = False
 
-    async def finish_turn(
-        self, message: Message, replies: Sequence[Reply], tracker: str | None
-    ) -> list[Message] | None:
+    async def finish(self, message: Message, outcome: Outcome) -> list[Message] | None:
         """Fail as often as ``failing`` says."""
         if not self.failing:
-            return await super().finish_turn(message, replies, tracker)
+            return await super().finish(message, outcome)
         self.failing -= 1
         if self.stored_anyway:
-            await super().finish_turn(message, replies, tracker)
+            await super().finish(message, outcome)
         raise StorageUnavailable("The line was lost.")
 
     async def mark_delivered(self, delivered: Mapping[tuple[str, int], datetime]) -> None:
@@ -72,6 +81,13 @@ class Unreliable(ConversationStore):
             self.failing -= 1
             raise StorageUnavailable("The line was lost.")
         await super().mark_delivered(delivered)
+
+
+def service_on(store: ConversationStore, assistant: Echo, *, turn_timeout: float = 20) -> ConversationService:
+    """A service with this assistant. Safety is the real one, by its phrases alone."""
+    screen = SafetyScreen(lexicon(), None, shared_encoder, Thresholds.load())
+    turns = Turns(store, assistant, screen, SafetyPolicy(first_help(), helplines()), timeout=turn_timeout)
+    return ConversationService(store, turns, Listeners(), turn_timeout=turn_timeout)
 
 
 Serving = Callable[..., Awaitable[ConversationService]]
@@ -88,7 +104,7 @@ async def serving(store: ConversationStore, echo: Echo) -> AsyncIterator[Serving
     async with AsyncExitStack() as stack:
 
         async def start(on: ConversationStore = store, *, turn_timeout: float = 20) -> ConversationService:
-            made = ConversationService(on, echo, Listeners(), turn_timeout=turn_timeout)
+            made = service_on(on, echo, turn_timeout=turn_timeout)
             return await stack.enter_async_context(made)
 
         yield start
@@ -170,7 +186,7 @@ async def test_a_chosen_button_is_shown_with_the_title_it_was_offered_with_last(
 ) -> None:
     conversation_id = await service.start("web")
     for title in ("Old words", "New words"):
-        await store.finish_turn(await put(store, conversation_id, "?"), [reply("!", (title, "/ask{}"))], None)
+        await finish(store, await put(store, conversation_id, "?"), [reply("!", (title, "/ask{}"))], None)
     chosen = await service.receive(conversation_id, "web", inbound(conversation_id, payload="/ask{}"))
     unoffered = await service.receive(conversation_id, "web", inbound(conversation_id, payload="/talk_to_human{}"))
     assert (chosen.text, chosen.payload) == ("New words", "/ask{}")
@@ -265,7 +281,7 @@ async def test_delivery_marks_that_could_not_be_stored_are_stored_later(
 
 
 async def test_delivery_marks_are_stored_when_the_service_stops(store: ConversationStore, echo: Echo) -> None:
-    async with ConversationService(store, echo, Listeners()) as service:
+    async with service_on(store, echo) as service:
         conversation_id = await service.start("web")
         await say(service, conversation_id, "hello")
         service.mark_delivered(await store.after(conversation_id, 0))
@@ -277,7 +293,7 @@ async def test_a_turn_during_which_the_database_was_away_is_stored_once(settings
     async with AsyncExitStack() as stack:
         line = await stack.enter_async_context(line_to(settings.database_url))
         store = await stack.enter_async_context(open_store(settings.replace(database_url=line.url)))
-        service = await stack.enter_async_context(ConversationService(store, echo, Listeners()))
+        service = await stack.enter_async_context(service_on(store, echo))
         conversation_id = await service.start("web")
         message = await service.receive(conversation_id, "web", inbound(conversation_id, "hang"))
         first = asyncio.create_task(service.replies(message))
@@ -318,7 +334,7 @@ async def test_what_was_left_unanswered_is_answered_once_after_the_start(
 async def test_two_processes_that_recover_at_once_answer_everything_once(settings: Settings, echo: Echo) -> None:
     async with AsyncExitStack() as stack:
         stores = [await stack.enter_async_context(open_store(settings)) for _ in range(2)]
-        services = [await stack.enter_async_context(ConversationService(store, echo, Listeners())) for store in stores]
+        services = [await stack.enter_async_context(service_on(store, echo)) for store in stores]
         left = [await stores[0].create("web") for _ in range(8)]
         for conversation_id in left:
             await put(stores[0], conversation_id, "one")
@@ -336,13 +352,13 @@ async def test_a_message_during_which_the_process_always_dies_gets_the_apology_i
     await put(store, conversation_id, "hang")
     await put(store, conversation_id, "harmless")
     for _ in range(MAX_ATTEMPTS):
-        async with ConversationService(store, echo, Listeners()) as dying:
+        async with service_on(store, echo) as dying:
             echo.hanging.clear()
             turn = dying.work(conversation_id, recovering=True)
             await echo.hanging.wait()
             turn.cancel()
     assert echo.heard == ["hang"] * MAX_ATTEMPTS
-    async with ConversationService(store, echo, Listeners()) as living:
+    async with service_on(store, echo) as living:
         assert await living.recover() == 1
         await answered(store)
     assert echo.heard == ["hang"] * MAX_ATTEMPTS + ["harmless"]
@@ -371,7 +387,7 @@ async def test_what_a_dead_process_left_is_found_while_the_others_go_on(
 @on_sqlite
 async def test_a_turn_that_hangs_does_not_keep_the_service_from_stopping(store: ConversationStore, echo: Echo) -> None:
     async with asyncio.timeout(5):
-        async with ConversationService(store, echo, Listeners()) as service:
+        async with service_on(store, echo) as service:
             conversation_id = await service.start("web")
             message = await service.receive(conversation_id, "web", inbound(conversation_id, "hang"))
             turn = service.work(conversation_id)

@@ -20,17 +20,34 @@ from bot.storage.database import Database, StorageUnavailable
 from bot.storage.encryption import CannotOpen, Keyring
 from bot.storage.tables import conversations, messages, trackers
 from tests.conftest import settings_for
-from tests.integration.stored import all_rows, inbound, on_postgresql, put, raw_bytes, reply, rows_of
+from tests.integration.stored import (
+    all_rows,
+    finish,
+    inbound,
+    on_postgresql,
+    put,
+    raw_bytes,
+    reply,
+    rows_of,
+    tracker_of,
+)
 from tests.provide import free_port
 
-TABLES = {"conversations": 1, "messages": 3, "trackers": 1, "alembic_version": 0}
+TABLES = {
+    "conversations": 1,
+    "messages": 3,
+    "trackers": 1,
+    "safety_states": 0,
+    "safety_flags": 0,
+    "alembic_version": 0,
+}
 
 
 @pytest.fixture
 async def conversation(store: ConversationStore) -> str:
     """A conversation with a question, two replies and a state."""
     conversation_id = await store.create("web", token_hash=bytes(32))
-    await store.finish_turn(await put(store, conversation_id, "question"), [reply("one"), reply("two")], "state")
+    await finish(store, await put(store, conversation_id, "question"), [reply("one"), reply("two")], "state")
     return conversation_id
 
 
@@ -54,7 +71,7 @@ async def test_a_message_comes_back_as_it_was_stored(store: ConversationStore) -
     await store.receive(conversation_id, "web", asked, text)
     question = await store.get(conversation_id, asked.id)
     assert question is not None
-    await store.finish_turn(question, [reply("yes", ("More", "/more"), ("No \U0001f642", "/no"), topic="types")], None)
+    await finish(store, question, [reply("yes", ("More", "/more"), ("No \U0001f642", "/no"), topic="types")], None)
     stored, answer = await store.after(conversation_id, 0)
     assert (stored.text, stored.payload, stored.sender) == (text, '/ask{"topic": "types"}', Sender.USER)
     assert before <= stored.sent_at <= now()
@@ -125,13 +142,13 @@ async def test_a_turn_is_stored_wholly_or_not_at_all(store: ConversationStore) -
     conversation_id = await store.create("web")
     question = await put(store, conversation_id, "question")
     with pytest.raises(UnicodeEncodeError):
-        await store.finish_turn(question, [reply("fine"), reply("half a character: \ud83d")], "state")
+        await finish(store, question, [reply("fine"), reply("half a character: \ud83d")], "state")
     with pytest.raises(UnicodeEncodeError):
-        await store.finish_turn(question, [reply("fine")], "state \ud83d")
+        await finish(store, question, [reply("fine")], "state \ud83d")
     assert await _texts(store, conversation_id) == ["question"]
-    assert await store.tracker(conversation_id) is None
+    assert await tracker_of(store, conversation_id) is None
     assert await store.unanswered(conversation_id) == question
-    assert await store.finish_turn(question, [reply("fine")], "state") is not None
+    assert await finish(store, question, [reply("fine")], "state") is not None
     assert await _texts(store, conversation_id) == ["question", "fine"]
     assert [message.position for message in await store.after(conversation_id, 0)] == [1, 2]
 
@@ -139,17 +156,17 @@ async def test_a_turn_is_stored_wholly_or_not_at_all(store: ConversationStore) -
 async def test_a_turn_that_is_stored_already_is_not_stored_again(store: ConversationStore) -> None:
     conversation_id = await store.create("web")
     question = await put(store, conversation_id, "question")
-    await store.finish_turn(question, [reply("answer")], "state")
-    assert await store.finish_turn(question, [reply("answer again")], "another state") is None
+    await finish(store, question, [reply("answer")], "state")
+    assert await finish(store, question, [reply("answer again")], "another state") is None
     assert await _texts(store, conversation_id) == ["question", "answer"]
-    assert await store.tracker(conversation_id) == "state"
+    assert await tracker_of(store, conversation_id) == "state"
     assert (await put(store, conversation_id, "next")).position == 3
 
 
 async def test_of_two_workers_that_finish_the_same_turn_one_is_heard(store: ConversationStore) -> None:
     conversation_id = await store.create("web")
     question = await put(store, conversation_id, "question")
-    done = await asyncio.gather(*(store.finish_turn(question, [reply("answer")], "state") for _ in range(5)))
+    done = await asyncio.gather(*(finish(store, question, [reply("answer")], "state") for _ in range(5)))
     assert sum(replies is not None for replies in done) == 1
     assert await _texts(store, conversation_id) == ["question", "answer"]
 
@@ -157,7 +174,7 @@ async def test_of_two_workers_that_finish_the_same_turn_one_is_heard(store: Conv
 async def test_a_turn_of_an_erased_conversation_leaves_nothing(store: ConversationStore, conversation: str) -> None:
     question = await put(store, conversation, "one more")
     await store.erase(conversation)
-    assert await store.finish_turn(question, [reply("answer")], "state") is None
+    assert await finish(store, question, [reply("answer")], "state") is None
     assert set((await rows_of(store.database, conversation)).values()) == {0}
 
 
@@ -168,18 +185,18 @@ async def test_unanswered_messages_are_found_oldest_first(store: ConversationSto
     assert await store.unanswered_conversations(now()) == [conversation]
     assert await store.unanswered_conversations(first.sent_at - timedelta(seconds=1)) == []
     assert await store.unanswered(conversation) == first
-    await store.finish_turn(first, [reply("answer")], None)
+    await finish(store, first, [reply("answer")], None)
     assert await store.unanswered(conversation) == second
 
 
 async def test_the_state_of_the_assistant_is_replaced_and_kept_when_there_is_none(
     store: ConversationStore, conversation: str
 ) -> None:
-    assert await store.tracker(conversation) == "state"
-    await store.finish_turn(await put(store, conversation, "b"), [reply("c")], "later state")
-    assert await store.tracker(conversation) == "later state"
-    await store.finish_turn(await put(store, conversation, "d"), [reply("e")], None)
-    assert await store.tracker(conversation) == "later state"
+    assert await tracker_of(store, conversation) == "state"
+    await finish(store, await put(store, conversation, "b"), [reply("c")], "later state")
+    assert await tracker_of(store, conversation) == "later state"
+    await finish(store, await put(store, conversation, "d"), [reply("e")], None)
+    assert await tracker_of(store, conversation) == "later state"
 
 
 async def test_a_delivery_is_marked_once_and_the_first_moment_stays(
@@ -204,7 +221,7 @@ async def test_messages_become_visible_in_their_order_without_gaps(store: Conver
     async def write(number: int) -> None:
         for turn in range(4):
             message = await put(store, conversation_id, f"{number}.{turn}")
-            await store.finish_turn(message, [reply("a"), reply("b")], None)
+            await finish(store, message, [reply("a"), reply("b")], None)
 
     async def read() -> None:
         while True:
@@ -295,7 +312,7 @@ async def test_nothing_that_anybody_wrote_can_be_read_in_the_database(store: Con
     message = inbound(conversation_id, payload=f'/ask{{"topic": "{payload}"}}')
     stored = await store.receive(conversation_id, "web", message, typed)
     assert stored is not None
-    await store.finish_turn(stored[0], [reply(said, (title, f"/{button}"))], f'[{{"name": "type", "value": "{slot}"}}]')
+    await finish(store, stored[0], [reply(said, (title, f"/{button}"))], f'[{{"name": "type", "value": "{slot}"}}]')
     raw = (await raw_bytes(store.database)).lower()
     assert message.id.encode() in raw, "what is not secret is found, so the search looks at the right place"
     assert [word for word in words if word.lower().encode() in raw] == []
@@ -304,7 +321,7 @@ async def test_nothing_that_anybody_wrote_can_be_read_in_the_database(store: Con
 
 async def test_a_value_put_in_the_place_of_another_does_not_open(store: ConversationStore, conversation: str) -> None:
     other = await store.create("web")
-    await store.finish_turn(await put(store, other, "hers"), [reply("to her")], "her state")
+    await finish(store, await put(store, other, "hers"), [reply("to her")], "her state")
     async with store.database.transaction() as connection:
         hers = select(messages.c.content).where(messages.c.conversation_id == other, messages.c.position == 2)
         content = (await connection.execute(hers)).scalar_one()
@@ -320,7 +337,7 @@ async def test_a_value_put_in_the_place_of_another_does_not_open(store: Conversa
     with pytest.raises(CannotOpen, match=r"messages\.content"):
         await store.after(conversation, 0)
     with pytest.raises(CannotOpen, match=r"trackers\.state"):
-        await store.tracker(conversation)
+        await tracker_of(store, conversation)
     assert await _texts(store, other) == ["hers", "to her"]
 
 
@@ -339,9 +356,9 @@ async def test_keys_are_rotated_while_old_messages_stay_readable(settings: Setti
     async with open_store(settings) as opened:
         before, after = ConversationStore(opened.database, old), ConversationStore(opened.database, new)
         conversation_id = await before.create("web")
-        await before.finish_turn(await put(before, conversation_id, "then"), [reply("old answer")], "old state")
-        assert await after.tracker(conversation_id) == "old state"
-        await after.finish_turn(await put(after, conversation_id, "now"), [reply("new answer")], "new state")
+        await finish(before, await put(before, conversation_id, "then"), [reply("old answer")], "old state")
+        assert await tracker_of(after, conversation_id) == "old state"
+        await finish(after, await put(after, conversation_id, "now"), [reply("new answer")], "new state")
         assert await _texts(after, conversation_id) == ["then", "old answer", "now", "new answer"]
         rows = await all_rows(opened.database)
         contents = sorted(rows["messages"], key=lambda row: int(row["position"]))
@@ -350,7 +367,7 @@ async def test_keys_are_rotated_while_old_messages_stay_readable(settings: Setti
         without_old = ConversationStore(opened.database, Keyring({"new": bytes(range(32))}, "new"))
         with pytest.raises(CannotOpen, match="'old'"):
             await without_old.after(conversation_id, 0)
-        assert await without_old.tracker(conversation_id) == "new state"
+        assert await tracker_of(without_old, conversation_id) == "new state"
 
 
 # How it goes away
@@ -360,7 +377,7 @@ async def test_erasing_takes_every_row_and_leaves_other_conversations_alone(
     store: ConversationStore, conversation: str
 ) -> None:
     other = await store.create("web")
-    await store.finish_turn(await put(store, other, "question"), [reply("one"), reply("two")], "state")
+    await finish(store, await put(store, other, "question"), [reply("one"), reply("two")], "state")
     assert await rows_of(store.database, conversation) == TABLES
     assert await store.erase(conversation)
     assert set((await rows_of(store.database, conversation)).values()) == {0}

@@ -17,9 +17,8 @@ from bot.model import Reply, Turn
 Ask = Callable[..., Awaitable[list[Turn]]]
 
 # Floors, not aims: a little below what was measured (docs/model-card.md), so that a loss of quality fails the build.
-IN_SCOPE = 0.84
-OUT_OF_SCOPE = 0.88
-TOPIC = 0.45
+# In scope, out of scope, and each single topic.
+FLOORS = {"topics.tsv": (0.90, 0.92, 0.62), "hard.tsv": (0.86, 0.90, 0.44)}
 
 
 @pytest.fixture
@@ -52,8 +51,10 @@ def words(replies: tuple[Reply, ...]) -> str:
 
 
 @pytest.mark.timeout(600)
-async def test_quality_on_the_dev_set_does_not_drop(assistant: Assistant) -> None:
-    rows = [row for row in read(Path(PROJECT / "tests" / "dev" / "topics.tsv")) if "safety_" not in row.accepted[0]]
+@pytest.mark.parametrize("name", FLOORS)
+async def test_quality_on_the_dev_sets_does_not_drop(assistant: Assistant, name: str) -> None:
+    in_scope, out_of_scope, topic_floor = FLOORS[name]
+    rows = [row for row in read(Path(PROJECT / "tests" / "dev" / name)) if "safety_" not in row.accepted[0]]
     right: Counter[str] = Counter()
     seen: Counter[str] = Counter()
     for row in rows:
@@ -62,9 +63,9 @@ async def test_quality_on_the_dev_set_does_not_drop(assistant: Assistant) -> Non
         right[row.accepted[0]] += turn.replies[0].topic in row.accepted
     inside = [topic for topic in seen if not topic.startswith("oos_")]
     outside = [topic for topic in seen if topic.startswith("oos_")]
-    assert sum(right[topic] for topic in inside) / sum(seen[topic] for topic in inside) >= IN_SCOPE
-    assert sum(right[topic] for topic in outside) / sum(seen[topic] for topic in outside) >= OUT_OF_SCOPE
-    assert {topic: right[topic] / seen[topic] for topic in seen if right[topic] / seen[topic] < TOPIC} == {}
+    assert sum(right[topic] for topic in inside) / sum(seen[topic] for topic in inside) >= in_scope
+    assert sum(right[topic] for topic in outside) / sum(seen[topic] for topic in outside) >= out_of_scope
+    assert {topic: right[topic] / seen[topic] for topic in seen if right[topic] / seen[topic] < topic_floor} == {}
 
 
 async def test_two_questions_get_one_answer_and_an_offer_of_the_other(ask: Ask) -> None:

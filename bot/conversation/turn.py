@@ -1,0 +1,201 @@
+"""One turn: a message in, everything that it changes out.
+
+The safety screen reads the message first, whoever is answering. Then the state of the conversation decides who answers:
+the assistant, or a person, in which case the assistant is not called at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+from bot.conversation import metrics
+from bot.conversation.payload import typed_text
+from bot.model import Button, Flag, Message, Outcome, Reply, Standing, State, Turn
+from bot.safety.danger import CATEGORIES, UNSCREENED, Finding, Level
+from bot.safety.policy import Decision, SafetyPolicy, Watch
+from bot.storage.conversations import ConversationStore
+
+log = logging.getLogger(__name__)
+
+APOLOGY = Reply(
+    text=(
+        "I am sorry, something went wrong on my side, and I could not answer. Your message is safe with us. "
+        "You can ask again in other words, or talk to a person. "
+        "If you are in danger, please call your emergency number (112 in India)."
+    ),
+    topic="clarify",
+    buttons=(Button("Talk to a person", "/talk_to_human"),),
+)
+"""Said when the assistant fails. Nobody is left without a word."""
+
+MAX_ATTEMPTS = 3
+"""Turns begun after a restart for one message before it is answered with an apology instead."""
+
+_LONGEST_TITLE = 60
+
+TOPICS_SURE = 0.6
+"""Confidence from which the topic classifier's own word for danger counts as serious; below it is a concern."""
+
+
+class Answers(Protocol):
+    """What a turn needs of the assistant."""
+
+    async def answer(self, conversation_id: str, text: str, state: str | None) -> Turn:
+        """Replies to one message and the new state, from the state before it."""
+
+    def interrupt(self, conversation_id: str, state: str | None) -> str | None:
+        """The state with a running form put aside, so that the next message is not taken for its answer."""
+
+
+class Reads(Protocol):
+    """What a turn needs of the safety screen."""
+
+    def read(self, text: str) -> list[Finding]:
+        """What is alarming in a text."""
+
+
+class Turns:
+    """Takes turns."""
+
+    def __init__(
+        self, store: ConversationStore, assistant: Answers, screen: Reads, policy: SafetyPolicy, *, timeout: float
+    ) -> None:
+        """``timeout``: seconds a turn may take before the visitor gets an apology."""
+        self._store = store
+        self._assistant = assistant
+        self._screen = screen
+        self._policy = policy
+        self._timeout = timeout
+
+    async def take(self, message: Message) -> Outcome:
+        """What one message leads to. Only the database's errors are raised."""
+        standing = await self._store.standing(message.conversation_id)
+        if standing is None:  # erased meanwhile; nothing will be stored either
+            return Outcome(())
+        findings = self._read(message)
+        watch = self._watch(standing)
+        decision = self._decide(message, findings, watch, standing.state)
+        if decision is None:
+            # Everything failed: what to do in danger is still said, and a person will look.
+            return Outcome((APOLOGY,), flags=self._flags([Finding(UNSCREENED, Level.SERIOUS, "failure")], standing))
+        outcome = Outcome(decision.replies, flags=self._flags(decision.flags, standing))
+        if decision.watch != watch:
+            outcome = replace(outcome, watch=decision.watch.dump())
+        if decision.alarm:
+            outcome = replace(outcome, tracker=self._interrupted(message, standing))
+        if decision.answer is None or standing.state is State.PERSON:
+            return outcome
+        return await self._answered(message, standing, decision, outcome)
+
+    def _read(self, message: Message) -> list[Finding]:
+        """What is alarming in a message: what was written, or what a button showed and carries."""
+        findings = {finding.category: finding for finding in self._screen.read(message.text)}
+        for value in _carried(message.payload):
+            for finding in self._screen.read(value):
+                findings.setdefault(finding.category, finding)
+        return list(findings.values())
+
+    @staticmethod
+    def _watch(standing: Standing) -> Watch:
+        try:
+            return Watch.load(standing.watch)
+        except (ValueError, TypeError, KeyError):
+            log.error("What was remembered of a conversation's dangers cannot be read.")
+            return Watch()
+
+    def _decide(self, message: Message, findings: Sequence[Finding], watch: Watch, state: State) -> Decision | None:
+        try:
+            return self._policy.decide(message.text, message.payload, message.position, findings, watch, state)
+        except Exception as error:  # nobody in danger may be left without a word
+            log.error("The safety policy failed: %s", type(error).__name__)
+            return None
+
+    @staticmethod
+    def _flags(findings: Sequence[Finding], standing: Standing) -> tuple[Flag, ...]:
+        action = "warned" if standing.state is State.PERSON else "answered"
+        for finding in findings:
+            metrics.ALARMS.labels(finding.category, Level(finding.level).word, finding.source).inc()
+        return tuple(Flag(finding.category, int(finding.level), finding.source, action) for finding in findings)
+
+    def _interrupted(self, message: Message, standing: Standing) -> str | None:
+        try:
+            return self._assistant.interrupt(message.conversation_id, standing.tracker)
+        except Exception as error:
+            log.error("A running form could not be put aside: %s", type(error).__name__)
+            return None
+
+    async def _answered(self, message: Message, standing: Standing, decision: Decision, outcome: Outcome) -> Outcome:
+        """The outcome with the assistant's replies to the message, or to the earlier one that waited."""
+        asked = message
+        if decision.answer != message.position and decision.answer is not None:
+            asked = await self._store.at(message.conversation_id, decision.answer) or message
+        turn = await self._turn(message, asked, standing)
+        found = self._danger_seen_by_topics(turn)
+        if found is None:
+            replies = self._policy.for_minors(turn.replies, decision.watch)
+            return replace(outcome, replies=(*outcome.replies, *replies), tracker=turn.tracker)
+        if asked is not message:
+            # She wants to go on, and the message that waited was the alarming one.
+            return replace(outcome, replies=self._policy.gone_on(decision.watch))
+        raised = self._decide(message, [found], decision.watch, standing.state)
+        if raised is None:
+            return replace(outcome, replies=(*outcome.replies, *turn.replies), tracker=turn.tracker)
+        return Outcome(
+            (*outcome.replies, *raised.replies),
+            tracker=self._interrupted(message, standing),
+            watch=raised.watch.dump(),
+            flags=(*outcome.flags, *self._flags(raised.flags, standing)),
+        )
+
+    @staticmethod
+    def _danger_seen_by_topics(turn: Turn) -> Finding | None:
+        """The topic classifier knows dangers too; what it sees and the screen did not is an alarm as well."""
+        category = str(turn.understood.get("name") or "")
+        if category not in CATEGORIES:
+            return None
+        confidence = float(turn.understood.get("confidence") or 0.0)
+        return Finding(category, Level.SERIOUS if confidence >= TOPICS_SURE else Level.CONCERN, "topics", confidence)
+
+    async def _typed_choice(self, message: Message) -> str | None:
+        """The payload of the choice that was typed instead of pressed."""
+        typed = " ".join(re.findall(r"\w+", message.text.lower()))
+        if not 0 < len(typed) <= _LONGEST_TITLE:
+            return None
+        for button in await self._store.offered(message.conversation_id, message.position):
+            if typed == " ".join(re.findall(r"\w+", button.title.lower())):
+                return button.payload
+        return None
+
+    async def _turn(self, message: Message, asked: Message, standing: Standing) -> Turn:
+        """The assistant's turn, or an apology when it fails."""
+        if message.attempts >= MAX_ATTEMPTS:
+            log.error("A message was given up after %d attempts.", message.attempts)
+            return Turn((APOLOGY,))
+        text = asked.payload or await self._typed_choice(asked) or typed_text(asked.text)
+        try:
+            async with asyncio.timeout(self._timeout):
+                turn = await self._assistant.answer(message.conversation_id, text, standing.tracker)
+            if turn.replies:
+                return turn
+            log.error("The assistant said nothing.")
+        except Exception as error:  # whatever went wrong, the visitor gets a word
+            log.error("The assistant failed: %s", type(error).__name__)
+        metrics.FAILED_TURNS.inc()
+        return Turn((APOLOGY,))
+
+
+def _carried(payload: str | None) -> list[str]:
+    """The texts inside a button's payload; a forged button may carry anything."""
+    if payload is None or "{" not in payload:
+        return []
+    try:
+        entities = json.loads(payload[payload.index("{") :])
+    except ValueError:
+        return [payload]
+    return [value for value in entities.values() if isinstance(value, str)] if isinstance(entities, dict) else []

@@ -1,0 +1,137 @@
+"""Safety in storage: what is remembered of a conversation's dangers, and the flags that staff see.
+
+This is the interface to whoever works on alarms: :meth:`SafetyStore.open_flags` is their list, the most urgent first,
+and :meth:`SafetyStore.handled` takes a conversation off it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import uuid4
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.model import Flag, Message, now
+from bot.storage.database import Database
+from bot.storage.encryption import Keyring
+from bot.storage.tables import conversations, safety_flags, safety_states
+
+
+@dataclass(frozen=True)
+class OpenFlags:
+    """A conversation that staff should look at: its highest level (1 to 3), its categories, since when."""
+
+    conversation_id: str
+    level: int
+    categories: tuple[str, ...]
+    since: datetime
+
+
+def _place(conversation_id: str) -> str:
+    return f"safety_states.state/{conversation_id}"
+
+
+def watch_of(keyring: Keyring, conversation_id: str, sealed: bytes) -> str:
+    """What was remembered, opened."""
+    return keyring.open(sealed, _place(conversation_id))
+
+
+async def save_watch(
+    connection: AsyncConnection, keyring: Keyring, conversation_id: str, watch: str, moment: datetime
+) -> None:
+    """Remember, as a part of the caller's transaction."""
+    sealed = keyring.seal(watch, _place(conversation_id))
+    changed = await connection.execute(
+        update(safety_states)
+        .where(safety_states.c.conversation_id == conversation_id)
+        .values(state=sealed, updated_at=moment)
+    )
+    if not changed.rowcount:
+        await connection.execute(
+            insert(safety_states).values(conversation_id=conversation_id, state=sealed, updated_at=moment)
+        )
+
+
+async def record_flags(connection: AsyncConnection, message: Message, flags: Sequence[Flag], moment: datetime) -> None:
+    """Write alarms down, as a part of the caller's transaction."""
+    channel = select(conversations.c.channel).where(conversations.c.id == message.conversation_id)
+    name = (await connection.execute(channel)).scalar_one()
+    rows = [
+        {
+            "id": str(uuid4()),
+            "conversation_id": message.conversation_id,
+            "position": message.position,
+            "channel": name,
+            "category": flag.category,
+            "level": flag.level,
+            "source": flag.source,
+            "action": flag.action,
+            "raised_at": moment,
+        }
+        for flag in flags
+    ]
+    await connection.execute(insert(safety_flags), rows)
+
+
+class SafetyStore:
+    """The alarms as staff work on them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def open_flags(self) -> list[OpenFlags]:
+        """Conversations with alarms that nobody has taken yet: the most urgent first, then the oldest."""
+        query = (
+            select(safety_flags)
+            .where(safety_flags.c.handled_at.is_(None), safety_flags.c.conversation_id.is_not(None))
+            .order_by(safety_flags.c.raised_at)
+        )
+        found: dict[str, OpenFlags] = {}
+        async with self._database.read() as connection:
+            for row in await connection.execute(query):
+                before = found.get(row.conversation_id)
+                categories = (*(before.categories if before else ()), row.category)
+                found[row.conversation_id] = OpenFlags(
+                    row.conversation_id,
+                    max(row.level, before.level if before else 0),
+                    tuple(dict.fromkeys(categories)),
+                    before.since if before else row.raised_at,
+                )
+        return sorted(found.values(), key=lambda flags: (-flags.level, flags.since))
+
+    async def handled(self, conversation_id: str, who: str) -> int:
+        """Someone takes a conversation's alarms; how many were open."""
+        async with self._database.transaction() as connection:
+            result = await connection.execute(
+                update(safety_flags)
+                .where(safety_flags.c.conversation_id == conversation_id, safety_flags.c.handled_at.is_(None))
+                .values(handled_at=now(), handled_by=who)
+            )
+            return int(result.rowcount)
+
+    async def trail(self, conversation_id: str) -> list[Flag]:
+        """All alarms of a conversation in their order."""
+        query = (
+            select(safety_flags)
+            .where(safety_flags.c.conversation_id == conversation_id)
+            .order_by(safety_flags.c.raised_at, safety_flags.c.position)
+        )
+        async with self._database.read() as connection:
+            return [Flag(row.category, row.level, row.source, row.action) for row in await connection.execute(query)]
+
+    async def counts(self) -> dict[tuple[str, int], int]:
+        """How many alarms there were of each category and level; for reports."""
+        query = select(safety_flags.c.category, safety_flags.c.level, func.count()).group_by(
+            safety_flags.c.category, safety_flags.c.level
+        )
+        async with self._database.read() as connection:
+            return {(category, level): int(count) for category, level, count in await connection.execute(query)}
+
+    async def purge(self, before: datetime) -> int:
+        """Erase alarms older than a moment; how many there were."""
+        async with self._database.transaction() as connection:
+            result = await connection.execute(delete(safety_flags).where(safety_flags.c.raised_at < before))
+            return int(result.rowcount)
