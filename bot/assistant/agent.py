@@ -22,10 +22,8 @@ from rasa.shared.core.events import ActionExecuted, ActiveLoop, SlotSet  # noqa:
 
 from bot.assistant.in_process import InProcessActions  # noqa: E402
 from bot.assistant.tracker import TurnState, TurnTrackerStore, dump, enter, load  # noqa: E402
-from bot.nlu.encoder import shared_encoder  # noqa: E402
-from bot.safety.component import NoSafetyModel, classifier_of  # noqa: E402
-from bot.safety.lexicon import lexicon  # noqa: E402
-from bot.safety.screen import SafetyScreen, Thresholds  # noqa: E402
+from bot.safety.component import NoSafetyModel, screen_of  # noqa: E402
+from bot.safety.screen import SafetyScreen  # noqa: E402
 
 
 class AssistantError(Exception):
@@ -74,12 +72,12 @@ class Assistant:
         """
         try:
             agent = Agent.load(model, tracker_store=TurnTrackerStore(None), action_endpoint=InProcessActions())
-            classifier = classifier_of(model)
+            screen = screen_of(model)
         except (ModelNotFound, GraphComponentException, NoSafetyModel, OSError) as error:
             raise AssistantError(f"The model {model} could not be loaded: {error}") from error
         # Our matrices are small: more threads only wait for each other, busily (a third of all processor time).
         threadpool_limits(1, user_api="blas")
-        return cls(agent, SafetyScreen(lexicon(), classifier, shared_encoder, Thresholds.load()))
+        return cls(agent, screen)
 
     async def answer(self, conversation_id: str, text: str, state: str | None) -> Turn:
         """Answer one message.

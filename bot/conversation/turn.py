@@ -94,9 +94,9 @@ class Turns:
         return await self._answered(message, standing, decision, outcome)
 
     def _read(self, message: Message) -> list[Finding]:
-        """What is alarming in a message: what was written, or what a button showed and carries."""
-        findings = {finding.category: finding for finding in self._screen.read(message.text)}
-        for value in _carried(message.payload):
+        """What is alarming in a message: what was written, or what a button carries (its title is our own)."""
+        findings: dict[str, Finding] = {}
+        for value in _carried(message.payload) if message.payload is not None else [message.text]:
             for finding in self._screen.read(value):
                 findings.setdefault(finding.category, finding)
         return list(findings.values())

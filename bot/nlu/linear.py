@@ -5,9 +5,12 @@ Its confidence is calibrated on examples left out for it, so that 0.8 is right a
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +56,7 @@ class LinearTopicModel:
         self._features = features
         self._weights = weights
         self._sharpness = sharpness
+        self._last: tuple[bytes, Array] | None = None
 
     @classmethod
     def train(
@@ -89,7 +93,16 @@ class LinearTopicModel:
         return float(np.exp(minimize_scalar(loss, bounds=(-2.0, 2.0), method="bounded").x))
 
     def probabilities(self, text: str, vector: Array) -> Array:
-        """Probabilities of shape ``(labels,)`` for one text and its sentence vector of shape ``(384,)``."""
+        """Probabilities of shape ``(labels,)`` for one text and its sentence vector of shape ``(384,)``.
+
+        The last one is remembered: the safety screen asks for the same message.
+        """
+        key = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        if self._last is None or self._last[0] != key:
+            self._last = (key, self._probabilities(text, vector))
+        return self._last[1]
+
+    def _probabilities(self, text: str, vector: Array) -> Array:
         columns, values = self._features.row(normalise(text))
         scores = values @ self._weights.ngrams[columns].astype(np.float32) + self._weights.bias
         scores += (vector * _VECTOR_SCALE) @ self._weights.vector
@@ -109,13 +122,20 @@ class LinearTopicModel:
         np.savez_compressed(file, **arrays)
 
     @classmethod
-    def load(cls, file: Path) -> LinearTopicModel:
-        """Read a model that :meth:`save` wrote."""
-        with np.load(file, allow_pickle=False) as stored:
+    def load(cls, content: bytes) -> LinearTopicModel:
+        """Read what :meth:`save` wrote. The same content is in memory once, however often it is loaded."""
+        key = hashlib.sha256(content).digest()
+        if (known := _loaded.get(key)) is not None:
+            return known
+        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-        return cls(
+        model = _loaded[key] = cls(
             arrays["labels"].tolist(),
             NgramFeatures.from_state(arrays),
             Weights(arrays["ngrams"], arrays["vector"], arrays["bias"]),  # half precision: 17 MB less
             float(arrays["sharpness"][0]),
         )
+        return model
+
+
+_loaded: WeakValueDictionary[bytes, LinearTopicModel] = WeakValueDictionary()

@@ -29,7 +29,7 @@ from bot.nlu.questions import questions, without_correction
 
 TOPIC_RANKING = "topic_ranking"
 ALSO_ASKED = "also_asked"
-_MODEL_FILE = "topics.npz"
+MODEL_FILE = "topics.npz"
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
@@ -91,7 +91,7 @@ class TopicClassifier(IntentClassifier, GraphComponent):
     ) -> TopicClassifier:
         """Read the trained component from the model archive."""
         with model_storage.read_from(resource) as folder:
-            model = LinearTopicModel.load(folder / _MODEL_FILE)
+            model = LinearTopicModel.load((folder / MODEL_FILE).read_bytes())
         return cls(config, model_storage, resource, model)
 
     def train(self, training_data: TrainingData) -> Resource:
@@ -109,7 +109,7 @@ class TopicClassifier(IntentClassifier, GraphComponent):
             texts, [label for _, label in examples], EncodingCache(cache).encode(texts)
         )
         with self._storage.write_to(self._resource) as folder:
-            self._model.save(folder / _MODEL_FILE)
+            self._model.save(folder / MODEL_FILE)
         return self._resource
 
     def process(self, messages: list[Message]) -> list[Message]:

@@ -11,6 +11,8 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
@@ -20,10 +22,12 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from bot.nlu.encoder import EncodingCache, shared_encoder
+from bot.nlu.linear import LinearTopicModel
+from bot.nlu.topic_classifier import MODEL_FILE as TOPICS_FILE
 from bot.safety.classifier import SafetyClassifier, SafetyExample, read_examples
 from bot.safety.danger import CATEGORIES, UNSCREENED, foremost
 from bot.safety.lexicon import lexicon
-from bot.safety.screen import SafetyScreen, Thresholds
+from bot.safety.screen import SafetyScreen, SecondOpinion, Thresholds
 
 SCREENED = "screened"
 FINDINGS = "safety"
@@ -34,17 +38,36 @@ class NoSafetyModel(Exception):
     """A model archive holds no safety classifier: it is of another version. Final."""
 
 
-def classifier_of(model: Path) -> SafetyClassifier:
-    """The safety classifier in a trained Rasa model.
+def screen_of(model: Path) -> SafetyScreen:
+    """The safety screen of a trained Rasa model: its classifier, and its topic model for a second opinion.
 
     Raises:
         NoSafetyModel: there is none in it.
     """
+    content: dict[str, bytes] = {}
     with tarfile.open(model) as archive:
         for member in archive:
-            if member.name.endswith(f"/{_MODEL_FILE}") and (file := archive.extractfile(member)) is not None:
-                return SafetyClassifier.load(io.BytesIO(file.read()))
-    raise NoSafetyModel(f"{model} holds no safety classifier; train it again.")
+            name = Path(member.name).name
+            if name in (_MODEL_FILE, TOPICS_FILE) and (file := archive.extractfile(member)) is not None:
+                content[name] = file.read()
+    if _MODEL_FILE not in content:
+        raise NoSafetyModel(f"{model} holds no safety classifier; train it again.")
+    topics = LinearTopicModel.load(content[TOPICS_FILE]) if TOPICS_FILE in content else None
+    classifier = SafetyClassifier.load(io.BytesIO(content[_MODEL_FILE]))
+    return SafetyScreen(lexicon(), classifier, shared_encoder, Thresholds.load(), second_opinion(topics))
+
+
+def second_opinion(topics: LinearTopicModel | None) -> SecondOpinion | None:
+    """The topic model's probability of each danger in a text."""
+    if topics is None:
+        return None
+    columns = {label: number for number, label in enumerate(topics.labels) if label in CATEGORIES}
+
+    def opinion(text: str, vector: npt.NDArray[np.float32]) -> dict[str, float]:
+        likely = topics.probabilities(text, vector)
+        return {label: float(likely[number]) for label, number in columns.items()}
+
+    return opinion if columns else None
 
 
 def examples_from(file: Path, topics: list[tuple[str, str]]) -> list[SafetyExample]:

@@ -185,6 +185,10 @@ class Lexicon:
 
     def read(self, text: str) -> list[Hit]:
         """The alarming phrases of a text that no calm phrase covers."""
+        return self.look(text)[0]
+
+    def look(self, text: str) -> tuple[list[Hit], bool]:
+        """The alarming phrases that no calm phrase covers, and whether there is a calm phrase at all."""
         # Words that no pattern names become one word: spaCy keeps every word it has seen for ever, and what people
         # write must not stay in memory.
         kept = [word if word in self._known or word.startswith(self._starts) else _OTHER for word in words(text)]
@@ -199,7 +203,7 @@ class Lexicon:
             category, level, _ = self._patterns[number]
             if level is not None and not any(first <= start and end <= last for first, last in calm):
                 hits.append(Hit(category, level, start, end))
-        return hits
+        return hits, bool(calm)
 
 
 LEXICON_FILE = Path(__file__).resolve().parent.parent.parent / "data" / "safety" / "lexicon.yml"

@@ -93,6 +93,8 @@ class SafetyPolicy:
             watch = replace(watch, country=named)
         if state is State.PERSON:
             return self._beside_a_person(findings, watch)
+        if watch.latest is not None and self._says_safe(text, findings):
+            findings = ()
         if findings:
             return self._alarming(position, findings, watch)
         if payload is not None and payload.startswith("/safety_"):
@@ -113,6 +115,12 @@ class SafetyPolicy:
             if _NO.match(text):
                 return self._not_safe(watch)
         return Decision(replace(watch, check_in="none"), answer=position)
+
+    @staticmethod
+    def _says_safe(text: str, findings: Sequence[Finding]) -> bool:
+        """A short "yes, I am safe" after an alarm is no new one, whatever the learned part makes of the word."""
+        learned = all(finding.source in ("classifier", "topics") for finding in findings)
+        return learned and len(text.split()) <= _SHORT and _YES.match(text) is not None
 
     def gone_on(self, watch: Watch) -> tuple[Reply, ...]:
         """What is said when she wants to go on and nothing waits for an answer."""

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import yaml
+from scipy.special import expit, logit
 
-from bot.safety.classifier import Judgement, SafetyClassifier
+from bot.safety.classifier import SafetyClassifier, encoder_reads
 from bot.safety.danger import CATEGORIES, UNSCREENED, Finding, Level
-from bot.safety.lexicon import Lexicon
+from bot.safety.lexicon import Hit, Lexicon
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,20 @@ THRESHOLDS_FILE = Path(__file__).resolve().parent.parent.parent / "data" / "safe
 
 _SENTENCE = re.compile(r"(?<=[.!?…।؟\n])\s+|\n+|\s+(?:but|lekin|magar|par|btw|also)\s+", re.IGNORECASE)
 _MIN_WORDS = 4
+
+
+SecondOpinion = Callable[[str, "npt.NDArray[np.float32]"], Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """Of one text: the classifier's own word, the one together with the second opinion, categories and level."""
+
+    own: float
+    danger: float
+    categories: dict[str, float]
+    level: Level
+    mixed: bool
 
 
 class Vectors(Protocol):
@@ -38,35 +53,29 @@ class Vectors(Protocol):
 
 @dataclass(frozen=True)
 class Thresholds:
-    """From which probability the classifier raises an alarm; see the file for how they were chosen."""
+    """From which probability the learned part raises an alarm; see the file for what each is and how it was chosen."""
 
     danger: float
+    alone: float
+    second_weight: float
     category: float
     part: float
     parts: int
     overrule: float
-    categories: dict[str, float]
+    despite_calm: float
 
     @classmethod
     def load(cls, file: Path = THRESHOLDS_FILE) -> Thresholds:
         """Read the file.
 
         Raises:
-            ValueError: a value is missing or no number between 0 and 1.
+            ValueError: a value is missing, unknown, or not between 0 and 1.
         """
         rows: dict[str, Any] = yaml.safe_load(file.read_text(encoding="utf-8"))
-        own = {str(name): float(value) for name, value in (rows.get("categories") or {}).items()}
-        if unknown := set(own) - set(CATEGORIES):
-            raise ValueError(f"{file}: unknown category {', '.join(sorted(unknown))}")
-        found = cls(
-            float(rows["danger"]),
-            float(rows["category"]),
-            float(rows["part"]),
-            int(rows["parts"]),
-            float(rows["overrule"]),
-            own,
-        )
-        if not all(0 < value <= 1 for value in (found.danger, found.category, found.part, *own.values())):
+        if set(rows) != {field.name for field in fields(cls)}:
+            raise ValueError(f"{file}: the thresholds are {', '.join(field.name for field in fields(cls))}")
+        found = cls(**rows)
+        if not all(0 < rows[name] <= 1 for name in ("danger", "alone", "category", "part", "overrule", "despite_calm")):
             raise ValueError(f"{file}: thresholds lie between 0 and 1")
         return found
 
@@ -86,12 +95,20 @@ class SafetyScreen:
         classifier: SafetyClassifier | None,
         encoder: Callable[[], Vectors],
         thresholds: Thresholds,
+        second: SecondOpinion | None = None,
     ) -> None:
-        """Wire the parts. Without a classifier (a model that could not be read) the lexicon works alone."""
+        """Wire the parts.
+
+        Args:
+            classifier: without one (a model that could not be read) the lexicon works alone.
+            second: what the topic classifier thinks of a text, as the probability of each danger. It makes the
+                classifier surer in both directions; without it the classifier decides alone.
+        """
         self._lexicon = lexicon
         self._classifier = classifier
         self._encoder = encoder
         self._thresholds = thresholds
+        self._second = second
 
     def read(self, text: str) -> list[Finding]:
         """What is alarming in a text, each category once; nothing for a calm one.
@@ -107,9 +124,10 @@ class SafetyScreen:
     def _read(self, text: str) -> list[Finding]:
         if not text.strip():
             return []
-        judged = self._judge(text)
-        by_phrase = self._phrases(text, judged)
-        learned = self._learned(text, judged)
+        judged = self._judge(text, second=True)
+        hits, calm = self._lexicon.look(text)
+        by_phrase = self._phrases(hits, judged)
+        learned = self._learned(text, judged, calm=calm and not hits)
         findings = []
         for category in CATEGORIES:
             phrase, seen = by_phrase.get(category), learned.get(category)
@@ -121,42 +139,56 @@ class SafetyScreen:
                 findings.append(Finding(category, seen[0], "classifier", seen[1]))
         return findings
 
-    def _judge(self, text: str) -> Judgement | None:
+    def _judge(self, text: str, *, second: bool = False) -> Opinion | None:
+        """What the classifier thinks of a text, together with the second opinion if that is asked for."""
         if self._classifier is None:
             return None
-        return self._classifier.judge(text, self._encoder().encode_one(text))
+        vector = self._encoder().encode_one(text)
+        own = self._classifier.judge(text, vector)
+        if not second or self._second is None or not encoder_reads(text):
+            return Opinion(own.danger, own.danger, own.categories, own.level, mixed=False)
+        other = self._second(text, vector)
+        both = expit(logit(_within(own.danger)) + self._thresholds.second_weight * logit(_within(sum(other.values()))))
+        categories = {name: max(likely, other.get(name, 0.0)) for name, likely in own.categories.items()}
+        return Opinion(own.danger, float(both), categories, own.level, mixed=True)
 
-    def _phrases(self, text: str, judged: Judgement | None) -> dict[str, Level]:
-        """What the lexicon finds, but for phrases in a message that the classifier is all but certain is calm."""
+    def _phrases(self, hits: list[Hit], judged: Opinion | None) -> dict[str, Level]:
+        """What the lexicon finds, but for phrases in a message that the classifier is rather certain is calm."""
         found: dict[str, Level] = {}
-        for hit in self._lexicon.read(text):
-            overruled = judged is not None and judged.danger < self._thresholds.overrule
+        for hit in hits:
+            overruled = judged is not None and judged.own < self._thresholds.overrule
             if hit.level is Level.IMMEDIATE or not overruled:
                 found[hit.category] = max(hit.level, found.get(hit.category, hit.level))
         return found
 
-    def _learned(self, text: str, judged: Judgement | None) -> dict[str, tuple[Level, float]]:
-        """What the classifier finds in a message and in each of its sentences."""
+    def _learned(self, text: str, judged: Opinion | None, *, calm: bool) -> dict[str, tuple[Level, float]]:
+        """What the classifier finds in a message and in each of its sentences.
+
+        ``calm``: the lexicon knows a phrase of it as harmless ("will kill me if she finds") and none as alarming.
+        """
         if judged is None:
             return {}
-        found = self._alarms(judged, self._thresholds.danger, self._thresholds.category)
-        for part in parts(text, self._thresholds.parts):
+        limits, sentences = self._thresholds, parts(text, self._thresholds.parts)
+        danger = limits.danger if judged.mixed else limits.alone
+        found = self._alarms(judged, limits.despite_calm if calm and not sentences else danger)
+        for part in sentences:
             own = self._judge(part)
-            if own is None:
-                continue
-            for category, (level, likely) in self._alarms(own, self._thresholds.part, self._thresholds.part).items():
+            for category, (level, likely) in self._alarms(own, limits.part).items() if own else ():
                 before = found.get(category, (level, likely))
                 found[category] = (max(level, before[0]), max(likely, before[1]))
         return found
 
-    def _alarms(self, judged: Judgement, danger: float, category: float) -> dict[str, tuple[Level, float]]:
-        own = self._thresholds.categories
-        found = {
+    def _alarms(self, judged: Opinion, danger: float) -> dict[str, tuple[Level, float]]:
+        """The likely categories of a text that is alarming, one at least; nothing for a calm one."""
+        if judged.danger < danger:
+            return {}
+        likeliest = max(judged.categories, key=judged.categories.__getitem__)
+        return {
             name: (judged.level, likely)
             for name, likely in judged.categories.items()
-            if likely >= max(category, own.get(name, 0.0))
+            if name == likeliest or likely >= self._thresholds.category
         }
-        if not found and judged.danger >= danger:
-            likeliest = max(judged.categories, key=judged.categories.__getitem__)
-            found[likeliest] = (judged.level, judged.danger)
-        return found
+
+
+def _within(probability: float) -> float:
+    return min(max(probability, 1e-4), 1 - 1e-4)

@@ -34,6 +34,9 @@ def small_project(folder: Path) -> Path:
     _write(folder / "data/nlu.yml", {"version": "3.1", "nlu": rows})
     rules = [rule for rule in _rows("data/stories", "rules") if rule["steps"][0]["intent"] in {*bases, "nlu_fallback"}]
     _write(folder / "data/rules.yml", {"version": "3.1", "rules": rules})
+    lines = (PROJECT / "data/safety/train.tsv").read_text(encoding="utf-8").splitlines()
+    (folder / "data/safety").mkdir()
+    (folder / "data/safety/train.tsv").write_text("\n".join(lines[::40]) + "\n", encoding="utf-8")
     responses = {
         name: variants
         for file in sorted((PROJECT / "data/responses").glob("*.yml"))

@@ -19,6 +19,7 @@ from bot.conversation.service import ConversationService
 from bot.conversation.turn import Turns
 from bot.model import Message, State, Turn, now
 from bot.nlu.encoder import shared_encoder
+from bot.review.material import Material
 from bot.safety.classifier import SafetyExample
 from bot.safety.danger import UNSCREENED, Finding, Level
 from bot.safety.first_help import COUNTRY, GO_ON, first_help
@@ -33,11 +34,14 @@ from bot.storage.tables import conversations
 from tests.integration.stored import all_rows, inbound, on_sqlite, raw_bytes
 
 # Floors, a little below what was measured (docs/safety-case.md), so that a loss of safety fails the build.
-EXPLICIT = 0.985
-RECALL = 0.96
-CATEGORY = 0.90
-RIGHT_CATEGORY = 0.80
-FALSE_ALARMS = 0.04
+EXPLICIT = 0.97
+RECALL = 0.915
+CATEGORY = 0.86
+RIGHT_CATEGORY = 0.84
+FALSE_ALARMS = 0.17
+"""On a set half of which was written to fool the screen. On what people ordinarily write:"""
+ORDINARY_FOUND = 0.96
+ORDINARY_FALSE_ALARMS = 0.03
 
 
 class Visitor:
@@ -103,6 +107,19 @@ async def test_the_screen_misses_little_and_alarms_few(assistant: Assistant) -> 
     assert share["right category"] >= RIGHT_CATEGORY, share
     assert share["calm"] <= FALSE_ALARMS, share
     assert {name: value for name, value in share.items() if name.startswith("safety_") and value < CATEGORY} == {}
+
+
+@pytest.mark.timeout(600)
+async def test_the_screen_in_ordinary_messages(assistant: Assistant) -> None:
+    found: Counter[str] = Counter()
+    seen: Counter[str] = Counter()
+    for accepted, utterance in Material.load().dev:
+        danger = accepted[0].startswith("safety_")
+        if danger or not any(topic.startswith("safety_") for topic in accepted):
+            seen["danger" if danger else "calm"] += 1
+            found["danger" if danger else "calm"] += bool(assistant.screen.read(utterance))
+    assert found["danger"] / seen["danger"] >= ORDINARY_FOUND
+    assert found["calm"] / seen["calm"] <= ORDINARY_FALSE_ALARMS
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,8 @@ def test_helplines_without_a_source_are_refused() -> None:
 def test_thresholds_are_read_and_checked(tmp_path: Path) -> None:
     assert 0 < Thresholds.load().danger < 1
     file = tmp_path / "thresholds.yml"
-    file.write_text("{danger: 2, category: 0.5, part: 0.5, parts: 3}")
+    values = "danger: 2, alone: 1, second_weight: 1, category: 0.5, part: 0.5, parts: 3, overrule: 0.1, despite_calm: 1"
+    file.write_text(f"{{{values}}}")
     with pytest.raises(ValueError, match="between 0 and 1"):
         Thresholds.load(file)
 
