@@ -13,6 +13,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from actions.services import at_work, make_services
 from bot.assistant.agent import Assistant
 from bot.channels import pages, status
 from bot.channels.problem import problems
@@ -43,18 +44,11 @@ READY = web.AppKey("ready", asyncio.Event)
 SERVICE = web.AppKey("service", ConversationService)
 
 
-def keyring(settings: Settings) -> Keyring:
-    """The keys of the settings, or of the key file in the data folder."""
-    if settings.encryption_keys:
-        return Keyring.parse(settings.encryption_keys)
-    return Keyring.from_file(settings.data_dir / "encryption.key")
-
-
 @contextlib.asynccontextmanager
 async def open_store(settings: Settings) -> AsyncIterator[ConversationStore]:
     """Storage, migrated and ready, closed at the end; what every command needs."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    keys = keyring(settings)
+    keys = Keyring.of(settings.encryption_keys, settings.data_dir)
     database = Database(settings.sqlalchemy_url, max_turns=settings.max_turns)
     try:
         await migrate(database)
@@ -76,7 +70,15 @@ def make_service(
 ) -> ConversationService:
     """The service on storage and a loaded assistant: what every channel hands its messages to."""
     policy = SafetyPolicy(first_help(), helplines(), country=settings.country)
-    turns = Turns(store, assistant, assistant.screen, policy, timeout=settings.turn_timeout)
+    services = make_services(settings, store.database, store.keyring)
+    turns = Turns(
+        store,
+        assistant,
+        assistant.screen,
+        policy,
+        timeout=settings.turn_timeout,
+        at_work=lambda: at_work(services),
+    )
     return ConversationService(store, turns, listeners, turn_timeout=settings.turn_timeout)
 
 
@@ -130,7 +132,7 @@ async def _running(
 async def _purge(settings: Settings, service: ConversationService) -> None:
     while True:
         try:
-            await service.purge(settings.retention_days)
+            await service.purge(settings.retention_days, settings.referral_days)
             await SafetyStore(service.database).purge(now() - timedelta(days=settings.audit_days))
         except StorageUnavailable:
             log.warning("The database does not answer; purging later.")

@@ -1,4 +1,4 @@
-"""The command ``bot``: run · train · chat · evaluate · lint · purge."""
+"""The command ``bot``: run · train · chat · evaluate · practitioners · lint · purge."""
 
 from __future__ import annotations
 
@@ -26,6 +26,16 @@ def _parser() -> argparse.ArgumentParser:
         "file", type=Path, help="lines of ACCEPTED<TAB>UTTERANCE; several accepted topics joined by |"
     )
     evaluate.add_argument("--output", type=Path, help="write one JSON object a line here, with what was answered")
+    practitioners = commands.add_parser(
+        "practitioners", help="bring the directory of coaches and physiotherapists in and out"
+    )
+    doing = practitioners.add_subparsers(dest="doing", required=True, metavar="DOING")
+    bring_in = doing.add_parser("import", help="import a CSV file, all of it or nothing")
+    bring_in.add_argument("file", type=Path)
+    bring_in.add_argument("--dry-run", action="store_true", help="only check, and say what is wrong by line")
+    bring_in.add_argument("--replace", action="store_true", help="also remove everybody who is not in the file")
+    bring_out = doing.add_parser("export", help="write the directory as a CSV file, contacts included")
+    bring_out.add_argument("file", type=Path, nargs="?", help="where to; the standard output by default")
     lint = commands.add_parser("lint", help="check answers and training examples")
     lint.add_argument("--write", action="store_true", help="also renew docs/knowledge.md")
     commands.add_parser("purge", help="erase the conversations past retention now")
@@ -68,6 +78,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 from bot.commands.evaluate import evaluate
 
                 return evaluate(settings, options.file, options.output)
+            case "practitioners":
+                from bot.commands.practitioners import export_file, import_file
+
+                if options.doing == "export":
+                    return export_file(settings, options.file)
+                return import_file(settings, options.file, dry_run=options.dry_run, replace_all=options.replace)
             case "lint":
                 from bot.commands.lint import lint
 

@@ -114,13 +114,32 @@ class Message:
         }
 
 
+class Keeps(StrEnum):
+    """What an effect keeps or changes."""
+
+    HISTORY_SAVED = "history_saved"
+    HISTORY_SHARED = "history_shared"
+    HISTORY_DELETED = "history_deleted"
+    REFERRAL_OPENED = "referral_opened"
+    REFERRAL_WITHDRAWN = "referral_withdrawn"
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Something that an action wants kept: stored in the transaction of its turn, or not at all."""
+
+    keeps: Keeps
+    data: dict[str, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Turn:
-    """What the assistant makes of one message: replies, and its own state afterwards."""
+    """What the assistant makes of one message: replies, its own state afterwards, and what is to be kept."""
 
     replies: tuple[Reply, ...]
     tracker: str | None = None
     understood: dict[str, Any] = field(default_factory=dict)
+    effects: tuple[Effect, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -151,6 +170,7 @@ class Outcome:
     tracker: str | None = None
     watch: str | None = None
     flags: tuple[Flag, ...] = ()
+    effects: tuple[Effect, ...] = ()
 
 
 def now() -> datetime:

@@ -11,6 +11,9 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from bot.hours import Hours
 
 
 class SettingError(ValueError):
@@ -87,6 +90,13 @@ def _country(value: str) -> str:
     return code
 
 
+def _zone(value: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(value.strip())
+    except (KeyError, OSError) as error:  # unknown, or no name at all
+        raise ValueError from error
+
+
 def _level(value: str) -> str:
     level = value.strip().upper()
     if level not in _LEVELS:
@@ -96,6 +106,10 @@ def _level(value: str) -> str:
 
 def _path(value: str) -> Path:
     return Path(value).expanduser()
+
+
+def _optional_path(value: str) -> Path | None:
+    return _path(value) if value else None
 
 
 @dataclass(frozen=True)
@@ -178,6 +192,35 @@ TABLE: tuple[Setting, ...] = (
         "Whose helplines are given until a person names another country.",
     ),
     Setting(
+        "BOT_TEAM_HOURS",
+        "",
+        Hours.parse,
+        "hours, as in Mon-Fri 10:00-18:00; Sat 10:00-13:00",
+        "When people of the team are there. Empty: not known, and visitors are told so.",
+    ),
+    Setting("BOT_TIME_ZONE", "Asia/Kolkata", _zone, "a time zone, as in Asia/Kolkata", "Where the team works."),
+    Setting(
+        "BOT_EXAMPLE_DIRECTORY",
+        "true",
+        _flag,
+        "true or false",
+        "Show the example coaches and physiotherapists, marked as such, while no real ones are imported.",
+    ),
+    Setting(
+        "BOT_REFERRAL_DAYS",
+        "90",
+        _days,
+        "days, 0 to 36500",
+        "A conversation with an open referral is kept until this long after the referral's last change.",
+    ),
+    Setting(
+        "BOT_CACHE_DIR",
+        "",
+        _optional_path,
+        "a folder",
+        "Where the gazetteer made of the data packages lies; nothing of anybody is in it. Empty: the data folder.",
+    ),
+    Setting(
         "BOT_PURGE_EVERY",
         "3600",
         _seconds,
@@ -221,6 +264,11 @@ class Settings:
     retention_days: float
     audit_days: float
     country: str
+    team_hours: Hours
+    time_zone: ZoneInfo
+    example_directory: bool
+    referral_days: float
+    cache_dir: Path | None
     purge_every: float
     model: str
     max_turns: int

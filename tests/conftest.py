@@ -58,7 +58,10 @@ def lacking(request: pytest.FixtureRequest, what: str) -> None:
 
 def settings_for(folder: Path, **changes: object) -> Settings:
     """The default settings with a data folder, no rate limit and a free port."""
-    settings = Settings.load({"BOT_DATA_DIR": str(folder), "BOT_RATE_LIMIT": "off", "BOT_PORT": "0"})
+    cache = str(PROJECT / "var")
+    settings = Settings.load(
+        {"BOT_DATA_DIR": str(folder), "BOT_RATE_LIMIT": "off", "BOT_PORT": "0", "BOT_CACHE_DIR": cache}
+    )
     return settings.replace(**changes)
 
 

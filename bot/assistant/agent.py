@@ -9,7 +9,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from bot.assistant.quiet import keep_quiet
-from bot.model import Button, Reply, Turn
+from bot.model import Button, Effect, Keeps, Reply, Turn
 
 keep_quiet()
 
@@ -19,11 +19,15 @@ from rasa.engine.exceptions import GraphComponentException  # noqa: E402
 from rasa.exceptions import ModelNotFound  # noqa: E402
 from rasa.shared.core.constants import ACTION_LISTEN_NAME  # noqa: E402
 from rasa.shared.core.events import ActionExecuted, ActiveLoop, SlotSet  # noqa: E402
+from rasa.shared.core.trackers import DialogueStateTracker  # noqa: E402
 
 from bot.assistant.in_process import InProcessActions  # noqa: E402
 from bot.assistant.tracker import TurnState, TurnTrackerStore, dump, enter, load  # noqa: E402
 from bot.safety.component import NoSafetyModel, screen_of  # noqa: E402
 from bot.safety.screen import SafetyScreen  # noqa: E402
+
+OUTBOX = "outbox"
+"""The slot in which actions leave what is to be stored with the turn."""
 
 
 class AssistantError(Exception):
@@ -102,7 +106,15 @@ class Assistant:
         if not output.replies or turn.saved is None:
             raise NothingSaid("No reply was given.")
         intent = turn.saved.latest_message.intent if turn.saved.latest_message else {}
-        return Turn(tuple(output.replies), dump(turn.saved), dict(intent or {}))
+        effects = self._taken_from_outbox(turn.saved)
+        return Turn(tuple(output.replies), dump(turn.saved), dict(intent or {}), effects)
+
+    def _taken_from_outbox(self, tracker: DialogueStateTracker) -> tuple[Effect, ...]:
+        """What the actions of this turn want kept; the slot is empty afterwards."""
+        rows = tracker.get_slot(OUTBOX) or []
+        if rows:
+            tracker.update(SlotSet(OUTBOX, None), self._domain)
+        return tuple(Effect(Keeps(row["keeps"]), row["data"]) for row in rows)
 
     def interrupt(self, conversation_id: str, state: str | None) -> str | None:
         """The state with a running form put aside: the next message is not taken for the answer to its question.

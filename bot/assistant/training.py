@@ -7,7 +7,7 @@ import importlib.metadata
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
@@ -18,6 +18,8 @@ _INPUTS = (
     *("config.yml", "domain.yml", "data/nlu", "data/stories", "data/responses", "data/safety/train.tsv"),
     *("bot/nlu", "bot/safety/classifier.py", "bot/safety/component.py"),
 )
+_LEARNED = ("config.yml", "data/nlu", "data/safety/train.tsv", *_INPUTS[-3:])
+"""Of these, what is learned from: as long as they are the same, only the dialogue rules need training (seconds)."""
 _KEEP = 2
 
 
@@ -25,8 +27,8 @@ class TrainingFailed(Exception):
     """Training ended with an error; its output was shown. Final until the data are mended."""
 
 
-def _files() -> Iterator[Path]:
-    for name in _INPUTS:
+def _files(names: Sequence[str]) -> Iterator[Path]:
+    for name in names:
         path = PROJECT / name
         if path.is_file():
             yield path
@@ -34,12 +36,12 @@ def _files() -> Iterator[Path]:
             yield from sorted(file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
 
 
-def fingerprint() -> str:
+def fingerprint(names: Sequence[str] = _INPUTS) -> str:
     """A hash of everything that goes into a model: config, domain, data, components and their versions."""
     digest = hashlib.sha256()
     for package in _PACKAGES:
         digest.update(f"{package}={importlib.metadata.version(package)}\0".encode())
-    for file in _files():
+    for file in _files(names):
         digest.update(f"{file.relative_to(PROJECT).as_posix()}\0".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[:16]
@@ -81,6 +83,7 @@ def train(data_dir: Path) -> Path:
 
     file = model_file(data_dir)
     file.parent.mkdir(parents=True, exist_ok=True)
+    learned, now_learned = PROJECT / ".rasa" / "learned", fingerprint(_LEARNED)
     previous = Path.cwd()
     os.chdir(PROJECT)  # config.yml names the cache of encodings relative to the project
     try:
@@ -90,12 +93,15 @@ def train(data_dir: Path) -> Path:
             training_files=["data"],
             output=str(file.parent.absolute()) if file.is_absolute() else str((previous / file.parent).absolute()),
             fixed_model_name=file.name.removesuffix(".tar.gz"),
-            force_training=True,
+            # Rasa keeps trained components but does not see when our own code or files change: then all is trained.
+            force_training=learned.read_text(encoding="ascii") != now_learned if learned.is_file() else True,
         )
     finally:
         os.chdir(previous)
     if result.code or result.model is None:
         raise TrainingFailed("Rasa could not train with these data.")
+    learned.parent.mkdir(exist_ok=True)
+    learned.write_text(now_learned, encoding="ascii")
     _forget_old(file)
     return file
 

@@ -21,6 +21,7 @@ from bot.channels.problem import Problem
 from bot.channels.rate_limit import RateLimiter
 from bot.conversation import metrics
 from bot.conversation.events import Listeners
+from bot.conversation.export import export
 from bot.conversation.payload import is_payload
 from bot.conversation.service import ConversationService
 from bot.model import MAX_TEXT, ConversationNotFound, Inbound, Message
@@ -60,6 +61,7 @@ class WebChat:
             web.post(f"{_CONVERSATION}/messages", self.post, name="post"),
             web.get(f"{_CONVERSATION}/messages", self.get, name="get", allow_head=False),
             web.get(f"{_CONVERSATION}/events", self.events, name="events", allow_head=False),
+            web.get(f"{_CONVERSATION}/export", self.export, name="export", allow_head=False),
             web.delete(_CONVERSATION, self.erase, name="erase"),
         ]
 
@@ -125,6 +127,13 @@ class WebChat:
             pass  # the visitor closed the page, or should come again: her browser does, and goes on where it was
         finally:
             metrics.LISTENERS.dec()
+        return response
+
+    async def export(self, request: web.Request) -> web.Response:
+        """``GET .../export`` → 200 with everything that is kept of the conversation, as a file to download."""
+        conversation_id = await self._authorised(request)
+        response = _json(await export(self._store, conversation_id))
+        response.headers[hdrs.CONTENT_DISPOSITION] = 'attachment; filename="conversation.json"'
         return response
 
     async def erase(self, request: web.Request) -> web.Response:

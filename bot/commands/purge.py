@@ -17,7 +17,10 @@ def purge(settings: Settings) -> int:
     async def work() -> int:
         async with open_store(settings) as store:
             await SafetyStore(store.database).purge(now() - timedelta(days=settings.audit_days))
-            return await store.erase_before(now() - timedelta(days=settings.retention_days))
+            return await store.erase_before(
+                now() - timedelta(days=settings.retention_days),
+                referrals_before=now() - timedelta(days=settings.referral_days),
+            )
 
     erased = asyncio.run(work())
     print(f"Erased {erased} conversations whose last message is older than {settings.retention_days:g} days.")

@@ -9,9 +9,13 @@ from __future__ import annotations
 import json
 import re
 
+from bot.codes import code_in
+
 _PAYLOAD = re.compile(r"^/(?P<intent>[a-z][a-z0-9_]{0,63})(?P<entities>\{.*\})?\Z", re.S)
 _RESERVED = frozenset({"restart", "back", "session_start", "nlu_fallback", "out_of_scope"})
 MAX_PAYLOAD = 500
+_WORDS_WITH_A_CODE = 5
+_TAKES_BACK = re.compile(r"\b(withdraw|cancel|take back|delete|remove|stop|not need|hata)\w*", re.IGNORECASE)
 
 
 def is_payload(text: str) -> bool:
@@ -36,3 +40,12 @@ def _refuse(constant: str) -> float:
 def typed_text(text: str) -> str:
     """Typed text as the assistant may read it: never a command."""
     return re.sub(r"^[\s/]+", "", text) or "?"
+
+
+def typed_code(text: str) -> str | None:
+    """The payload for a reference code that is typed alone ("k7m2 qx9t", "my code is K7M2-QX9T"); nothing otherwise."""
+    code = code_in(text) if len(text.split()) <= _WORDS_WITH_A_CODE else None
+    if code is None:
+        return None
+    question = "withdraw" if _TAKES_BACK.search(text) else "code"
+    return f'/answer_referral{{"question": "{question}", "answer": "{code}"}}'

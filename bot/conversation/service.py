@@ -123,9 +123,12 @@ class ConversationService:
         self._listeners.changed(conversation_id)
         return erased
 
-    async def purge(self, retention_days: float) -> int:
+    async def purge(self, retention_days: float, referral_days: float) -> int:
         """Erase what is past retention; how many conversations that were."""
-        erased = await self._store.erase_before(now() - timedelta(days=retention_days))
+        moment = now()
+        erased = await self._store.erase_before(
+            moment - timedelta(days=retention_days), referrals_before=moment - timedelta(days=referral_days)
+        )
         if erased:
             log.info("Erased %d conversations past retention.", erased)
         return erased

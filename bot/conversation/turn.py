@@ -10,12 +10,13 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Protocol
 
 from bot.conversation import metrics
-from bot.conversation.payload import typed_text
+from bot.conversation.payload import typed_code, typed_text
 from bot.model import Button, Flag, Message, Outcome, Reply, Standing, State, Turn
 from bot.safety.danger import CATEGORIES, UNSCREENED, Finding, Level
 from bot.safety.policy import Decision, SafetyPolicy, Watch
@@ -64,9 +65,22 @@ class Turns:
     """Takes turns."""
 
     def __init__(
-        self, store: ConversationStore, assistant: Answers, screen: Reads, policy: SafetyPolicy, *, timeout: float
+        self,
+        store: ConversationStore,
+        assistant: Answers,
+        screen: Reads,
+        policy: SafetyPolicy,
+        *,
+        timeout: float,
+        at_work: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        """``timeout``: seconds a turn may take before the visitor gets an apology."""
+        """Wire the parts.
+
+        Args:
+            timeout: seconds a turn may take before the visitor gets an apology.
+            at_work: what the assistant's actions find around them during a turn, such as the directory.
+        """
+        self._at_work = at_work
         self._store = store
         self._assistant = assistant
         self._screen = screen
@@ -139,13 +153,17 @@ class Turns:
         found = self._danger_seen_by_topics(turn)
         if found is None:
             replies = self._policy.for_minors(turn.replies, decision.watch)
-            return replace(outcome, replies=(*outcome.replies, *replies), tracker=turn.tracker)
+            if replies is not turn.replies:
+                # What was withheld was not asked either: no form stays open, nothing of it is kept.
+                return replace(outcome, replies=(*outcome.replies, *replies), tracker=standing.tracker)
+            return replace(outcome, replies=(*outcome.replies, *replies), tracker=turn.tracker, effects=turn.effects)
         if asked is not message:
             # She wants to go on, and the message that waited was the alarming one.
             return replace(outcome, replies=self._policy.gone_on(decision.watch))
         raised = self._decide(message, [found], decision.watch, standing.state)
         if raised is None:
-            return replace(outcome, replies=(*outcome.replies, *turn.replies), tracker=turn.tracker)
+            replies = (*outcome.replies, *turn.replies)
+            return replace(outcome, replies=replies, tracker=turn.tracker, effects=turn.effects)
         return Outcome(
             (*outcome.replies, *raised.replies),
             tracker=self._interrupted(message, standing),
@@ -177,10 +195,11 @@ class Turns:
         if message.attempts >= MAX_ATTEMPTS:
             log.error("A message was given up after %d attempts.", message.attempts)
             return Turn((APOLOGY,))
-        text = asked.payload or await self._typed_choice(asked) or typed_text(asked.text)
+        text = asked.payload or await self._typed_choice(asked) or typed_code(asked.text) or typed_text(asked.text)
         try:
             async with asyncio.timeout(self._timeout):
-                turn = await self._assistant.answer(message.conversation_id, text, standing.tracker)
+                with self._at_work():
+                    turn = await self._assistant.answer(message.conversation_id, text, standing.tracker)
             if turn.replies:
                 return turn
             log.error("The assistant said nothing.")

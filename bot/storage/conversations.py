@@ -14,9 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.model import Button, Inbound, Message, Outcome, Sender, Standing, State, now
 from bot.storage.database import Database
+from bot.storage.effects import apply_effects
 from bot.storage.encryption import Keyring
 from bot.storage.safety import record_flags, save_watch, watch_of
-from bot.storage.tables import conversations, messages, safety_states, trackers
+from bot.storage.tables import OPEN_REFERRAL, conversations, messages, referrals, safety_states, trackers
 
 _OFFERS_READ = 24
 """Replies whose buttons may still be pressed or typed."""
@@ -30,7 +31,7 @@ class ConversationStore:
 
     def __init__(self, database: Database, keyring: Keyring) -> None:
         self.database = database
-        self._keyring = keyring
+        self.keyring = keyring
 
     # Conversations
 
@@ -73,10 +74,20 @@ class ConversationStore:
             await self._notify(connection, conversation_id)
             return bool(result.rowcount)
 
-    async def erase_before(self, moment: datetime) -> int:
-        """Erase conversations whose last message is older than ``moment``; how many there were."""
+    async def erase_before(self, moment: datetime, *, referrals_before: datetime | None = None) -> int:
+        """Erase conversations whose last message is older than ``moment``; how many there were.
+
+        Args:
+            referrals_before: keep those whose referral is open and was changed after this; none by default.
+        """
+        statement = delete(conversations).where(conversations.c.last_message_at < moment)
+        if referrals_before is not None:
+            waiting = select(referrals.c.conversation_id).where(
+                text(OPEN_REFERRAL), referrals.c.changed_at >= referrals_before
+            )
+            statement = statement.where(conversations.c.id.not_in(waiting))
         async with self.database.transaction() as connection:
-            result = await connection.execute(delete(conversations).where(conversations.c.last_message_at < moment))
+            result = await connection.execute(statement)
             return int(result.rowcount)
 
     # Messages in
@@ -175,8 +186,8 @@ class ConversationStore:
             row = (await connection.execute(query)).first()
         if row is None:
             return None
-        tracker = None if row.tracker is None else self._keyring.open(row.tracker, f"trackers.state/{conversation_id}")
-        watch = None if row.watch is None else watch_of(self._keyring, conversation_id, row.watch)
+        tracker = None if row.tracker is None else self.keyring.open(row.tracker, f"trackers.state/{conversation_id}")
+        watch = None if row.watch is None else watch_of(self.keyring, conversation_id, row.watch)
         return Standing(State(row.state), row.channel, tracker, watch)
 
     async def finish(self, message: Message, outcome: Outcome) -> list[Message] | None:
@@ -234,9 +245,11 @@ class ConversationStore:
         if outcome.tracker is not None:
             await self._save_tracker(connection, message.conversation_id, outcome.tracker, moment)
         if outcome.watch is not None:
-            await save_watch(connection, self._keyring, message.conversation_id, outcome.watch, moment)
+            await save_watch(connection, self.keyring, message.conversation_id, outcome.watch, moment)
         if outcome.flags:
             await record_flags(connection, message, outcome.flags, moment)
+        if outcome.effects:
+            await apply_effects(connection, self.keyring, message.conversation_id, outcome.effects, moment)
         await self._notify(connection, message.conversation_id)
         return [self._message_from(row) for row in rows]
 
@@ -261,7 +274,7 @@ class ConversationStore:
     async def _save_tracker(
         self, connection: AsyncConnection, conversation_id: str, tracker: str, moment: datetime
     ) -> None:
-        sealed = self._keyring.seal(tracker, f"trackers.state/{conversation_id}")
+        sealed = self.keyring.seal(tracker, f"trackers.state/{conversation_id}")
         changed = await connection.execute(
             update(trackers)
             .where(trackers.c.conversation_id == conversation_id)
@@ -368,16 +381,14 @@ class ConversationStore:
 
     def _seal(self, conversation_id: str, position: int, content: dict[str, Any]) -> bytes:
         kept = {key: value for key, value in content.items() if value}
-        return self._keyring.seal(
-            json.dumps(kept, ensure_ascii=False), f"messages.content/{conversation_id}/{position}"
-        )
+        return self.keyring.seal(json.dumps(kept, ensure_ascii=False), f"messages.content/{conversation_id}/{position}")
 
     def _message(self, row: Row[Any]) -> Message:
         return self._message_from(row._asdict())
 
     def _message_from(self, row: dict[str, Any]) -> Message:
         place = f"messages.content/{row['conversation_id']}/{row['position']}"
-        content = json.loads(self._keyring.open(row["content"], place))
+        content = json.loads(self.keyring.open(row["content"], place))
         return Message(
             conversation_id=row["conversation_id"],
             position=row["position"],

@@ -62,6 +62,15 @@ class Keyring:
         self._active = active
 
     @classmethod
+    def of(cls, setting: str, data_dir: Path) -> Keyring:
+        """The keys of the setting ``BOT_ENCRYPTION_KEYS``, or else of the key file in the data folder.
+
+        Raises:
+            UnusableKeys: they cannot be read.
+        """
+        return cls.parse(setting) if setting else cls.from_file(data_dir / "encryption.key")
+
+    @classmethod
     def parse(cls, setting: str) -> Keyring:
         """Read ``ID:BASE64[,ID:BASE64...]``, the active key first.
 

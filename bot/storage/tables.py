@@ -6,6 +6,9 @@
 ``safety_states`` what the safety policy remembers of a conversation
 ``safety_flags``  the audit trail of alarms: category, level and what was done, without a word of any message; it
                   outlives an erased conversation, whose id is then gone from it
+``onset_histories`` how it began, as the person confirmed it: one row a version
+``practitioners`` coaches and physiotherapists; how to contact them is sealed
+``referrals``     wishes for a coach or a physiotherapist, with ``referral_changes``, the history of their states
 """
 
 from __future__ import annotations
@@ -15,9 +18,11 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -26,7 +31,9 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     String,
     Table,
+    Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -146,4 +153,78 @@ safety_flags = Table(
     Column("handled_by", String(64), nullable=True),
     Index("ix_safety_flags_conversation_id", "conversation_id"),
     CheckConstraint("level BETWEEN 1 AND 3", name="level"),
+)
+
+onset_histories = Table(
+    "onset_histories",
+    metadata,
+    Column("conversation_id", String(36), ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("content", LargeBinary, nullable=False),  # sealed JSON, see actions.history.record
+    Column("shared_at", Moment, nullable=True),  # when the person let coaches read it; empty: they may not
+    Column("created_at", Moment, nullable=False),
+    PrimaryKeyConstraint("conversation_id", "version"),
+)
+
+practitioners = Table(
+    "practitioners",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("name", String(120), nullable=False),
+    Column("city", String(80), nullable=False),
+    Column("area", String(80), nullable=False),
+    Column("postal_code", String(16), nullable=False),
+    Column("country", String(2), nullable=False),
+    Column("latitude", Float, nullable=True),  # degrees
+    Column("longitude", Float, nullable=True),
+    Column("languages", Text, nullable=False),  # lists are written as in the import file: joined by ;
+    Column("gender", String(16), nullable=False),
+    Column("services", Text, nullable=False),
+    Column("accessibility", Text, nullable=False),
+    Column("hours", String(200), nullable=False),
+    Column("taking_new", Boolean, nullable=False),
+    Column("contact", LargeBinary, nullable=False),  # sealed; for staff only
+    Column("updated_at", Moment, nullable=False),
+    CheckConstraint("role IN ('coach', 'physiotherapist')", name="role"),
+)
+
+OPEN_REFERRAL = "state IN ('new', 'contacted', 'booked')"
+
+referrals = Table(
+    "referrals",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("code", String(16), nullable=False, unique=True),  # what the person can ask with
+    Column("conversation_id", String(36), ForeignKey("conversations.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column(
+        "practitioner_id", String(64), ForeignKey("practitioners.id", ondelete="SET NULL"), nullable=True, index=True
+    ),
+    Column("content", LargeBinary, nullable=False),  # sealed JSON: place, wishes, contact, times
+    Column("created_at", Moment, nullable=False),
+    Column("changed_at", Moment, nullable=False),
+    CheckConstraint("state IN ('new', 'contacted', 'booked', 'closed', 'withdrawn')", name="state"),
+    CheckConstraint("kind IN ('coach', 'physiotherapist')", name="kind"),
+)
+
+Index(
+    "uq_referrals_open",
+    referrals.c.conversation_id,
+    referrals.c.kind,
+    unique=True,
+    postgresql_where=text(OPEN_REFERRAL),
+    sqlite_where=text(OPEN_REFERRAL),
+)
+
+referral_changes = Table(
+    "referral_changes",
+    metadata,
+    Column("referral_id", String(36), ForeignKey("referrals.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("who", String(64), nullable=False),  # "visitor", or who of the staff
+    Column("changed_at", Moment, nullable=False),
+    PrimaryKeyConstraint("referral_id", "number"),
 )

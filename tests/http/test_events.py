@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from bot.app import keyring, make_app, open_store
+from bot.app import make_app, open_store
 from bot.assistant.agent import Assistant
 from bot.channels import web as web_channel
 from bot.model import Message
@@ -186,7 +186,7 @@ class _Interrupted(ConversationStore):
 async def test_when_storage_goes_away_a_stream_ends_properly_and_can_be_resumed(
     settings: Settings, store: ConversationStore, assistant: Assistant
 ) -> None:
-    interrupted = _Interrupted(store.database, keyring(settings))
+    interrupted = _Interrupted(store.database, store.keyring)
     async with serve(settings, interrupted, assistant) as url, client(url) as http:
         chat = await Chat.start(http)
         async with listen(chat) as stream:

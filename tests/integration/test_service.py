@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from bot.app import keyring, open_store
+from bot.app import open_store
 from bot.conversation import service as service_module
 from bot.conversation.events import Listeners
 from bot.conversation.service import ConversationService
@@ -232,7 +232,7 @@ async def test_what_the_assistant_failed_on_is_in_no_log(
 
 @pytest.fixture
 async def unreliable(settings: Settings, store: ConversationStore) -> Unreliable:
-    return Unreliable(store.database, keyring(settings))
+    return Unreliable(store.database, store.keyring)
 
 
 @pytest.mark.parametrize("stored_anyway", [False, True], ids=["nothing was stored", "it was stored after all"])
@@ -428,7 +428,7 @@ async def test_a_conversation_purged_during_a_turn_stays_erased(
     await echo.hanging.wait()
     async with store.database.transaction() as connection:
         await connection.execute(update(conversations).values(last_message_at=now() - timedelta(days=31)))
-    assert await service.purge(30) == 1
+    assert await service.purge(30, 90) == 1
     echo.go_on.set()
     with pytest.raises(ConversationNotFound):
         await turn

@@ -65,7 +65,7 @@ def test_every_alarm_has_words_numbers_a_person_and_a_way_out(category: str, lev
 
 
 def test_what_is_withheld_from_minors_are_topics() -> None:
-    assert first_help().withheld_from_minors <= set(TOPICS["answers"])
+    assert first_help().withheld_from_minors <= {*TOPICS["answers"], *TOPICS["flows"]}
 
 
 def test_a_missing_text_is_named() -> None:

@@ -1,0 +1,1 @@
+"""Onset history: how it began, told in one's own words and pace."""
