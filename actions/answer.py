@@ -12,6 +12,7 @@ from actions import message
 from actions.clarify import clarify
 from actions.knowledge import FORMS, follow_up_table, knowledge
 from actions.memory import Memory
+from actions.paused import remind
 from actions.understanding import MAX_CHOICES, Understanding, choice
 
 STORY_WORDS = 60
@@ -83,6 +84,7 @@ class ActionAnswer(Action):
             memory.type = message.type_hint(message.text(tracker)) or memory.type
             answer(dispatcher, memory, topic)
             offer_others(dispatcher, memory, Understanding.of(tracker, topic), topic)
+            remind(dispatcher, memory, tracker, topic)
         return memory.events(tracker)
 
 

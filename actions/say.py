@@ -11,6 +11,7 @@ from actions import message
 from actions.clarify import clarify
 from actions.knowledge import knowledge
 from actions.memory import Memory
+from actions.paused import remind
 
 _SMALLTALK = {
     "greet": "utter_greet",
@@ -49,4 +50,6 @@ class ActionSay(Action):
             language = tracker.latest_message.get("language") if intent == "other_language" else None
             message.say(dispatcher, knowledge().in_turn(name, memory.times(name), language=language), intent)
             memory.said(name)
+            if intent in ("smalltalk", "talk_to_human"):
+                remind(dispatcher, memory, tracker, intent)
         return memory.events(tracker)

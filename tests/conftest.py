@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import hypothesis
 import pytest
 from aiohttp import web
 
@@ -28,6 +29,10 @@ from bot.assistant.training import PROJECT, ensure_model  # noqa: E402
 from bot.settings import Settings  # noqa: E402
 from bot.storage.conversations import ConversationStore  # noqa: E402
 from tests.provide import Postgres, find_chromium, start_postgres  # noqa: E402
+
+# Fewer examples than the default and no clock: the machines are small and busy.
+hypothesis.settings.register_profile("small", max_examples=40, deadline=None)
+hypothesis.settings.load_profile("small")
 
 NOT_RUN = pytest.StashKey[set[str]]()
 

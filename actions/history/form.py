@@ -17,29 +17,18 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.digression import digress
 from actions.exchange import Exchange
 from actions.history import ending, questions
+from actions.history.answering import CORRECTS, ELSEWHERE, advance, answered, care, fill, today
 from actions.history.record import QUESTIONS, Answer, Record
 from actions.history.summary import short
-from actions.history.understand import CHOICES, SEVERAL, Heard, understand
+from actions.history.understand import CHOICES, Heard, understand
 from actions.history.when import Precision, When
-from actions.services import services
+from actions.paused import PAUSE_TOLD
 
 FORM = "onset_history_form"
 TOPIC = "onset_history"
 SLOT = "history"
 DONE = "history_done"
 
-_CORRECTS = re.compile(
-    r"^\W*(no|nope|not|sorry|wait|actually|i mean\w*|i meant|correction|oh|oops|nahi|galat|"
-    r"that'?s (wrong|not right)|wrong)\b|"
-    r"\b(no wait|i meant|i mean|actually|correction|instead of|rather than|not right|change (it|that|this)|"
-    r"was wrong|made a mistake)\b"
-)
-_ELSEWHERE = {
-    "find_physio": "referral_form",
-    "find_coach": "referral_form",
-    "referral": "referral_form",
-    "answer_referral": "referral_form",
-}
 _SURE = 0.5
 
 
@@ -56,8 +45,9 @@ class ValidateOnsetHistory(Action):
         """Understand the message, say what is to be said about it, and remember where the form stands."""
         exchange = Exchange.of(dispatcher, tracker, TOPIC)
         record = Record.of(tracker.get_slot(SLOT))
-        begins = not record.step or tracker.get_slot("paused_form") == FORM
-        if exchange.intent == "history" and (begins or exchange.confidence >= _SURE):
+        begins = not record.step or tracker.get_slot("requested_slot") != DONE
+        goes_on = begins and tracker.get_slot("paused_form") == FORM and exchange.key == "show"
+        if exchange.intent == "history" and (begins or exchange.confidence >= _SURE) and not goes_on:
             under_way = record.agreed and record.step in QUESTIONS and not begins
             done = ending.command(exchange, record, exchange.key) and not under_way
         elif begins and exchange.choice is None:
@@ -66,15 +56,15 @@ class ValidateOnsetHistory(Action):
             done = _take(exchange, record)
         if done:
             record.step = ""
+        leaves = done and not exchange.said and exchange.intent in ELSEWHERE
+        paused = done and (exchange.control == "later" or (leaves and record.agreed and not record.confirmed))
+        if paused and not leaves:
+            exchange.memory.said(PAUSE_TOLD)
         events = [*exchange.events(), SlotSet(SLOT, record.dump()), SlotSet(DONE, True if done else None)]
-        if tracker.get_slot("paused_form") == FORM and not (done and exchange.control == "later"):
-            events.append(SlotSet("paused_form", None))
-        if done and exchange.control == "later":
-            events.append(SlotSet("paused_form", FORM))
-        if done and not exchange.said and exchange.intent in _ELSEWHERE:
-            events.append(SlotSet("next_form", _ELSEWHERE[exchange.intent]))
-            if record.agreed and not record.confirmed:
-                events.append(SlotSet("paused_form", FORM))
+        if paused or tracker.get_slot("paused_form") == FORM:
+            events.append(SlotSet("paused_form", FORM if paused else None))
+        if leaves:
+            events.append(SlotSet("next_form", ELSEWHERE[exchange.intent]))
         return events
 
 
@@ -95,20 +85,16 @@ class ActionAskHistory(Action):
         return [*exchange.events(), SlotSet(SLOT, record.dump())]
 
 
-def _today() -> Any:
-    return services().local_time().date()
-
-
 def _begin(exchange: Exchange, record: Record) -> bool:
     """The form opens: for the first time, again after a pause, or to look at what is there."""
     if exchange.memory.asker == "partner":
         record.teller = "partner"
-    heard = understand(exchange.text, _today()) if exchange.text else Heard()
+    heard = understand(exchange.text, today()) if exchange.text else Heard()
     if record.agreed and record.confirmed:
         ending.show(exchange, record)
         record.step = "confirm"
         return False
-    new = _fill(record, heard, exchange.text, question=None)
+    new = fill(record, heard, exchange.text, question=None)
     if record.agreed:
         exchange.say("utter_history_welcome_back", buttons=[])
         record.step = record.step or record.next_question() or "confirm"
@@ -117,7 +103,7 @@ def _begin(exchange: Exchange, record: Record) -> bool:
         return False
     if new:
         exchange.say("utter_history_heard", buttons=[], heard=short(record))
-        _care(exchange, heard)
+        care(exchange, heard)
     record.step = "consent"
     return False
 
@@ -134,7 +120,7 @@ def _take(exchange: Exchange, record: Record) -> bool:
         return _consent(exchange, record)
     if record.step in ("confirm", "share", "delete"):
         return _at_the_end(exchange, record)
-    return _answered(exchange, record)
+    return answered(exchange, record)
 
 
 def _pressed(exchange: Exchange, record: Record, question: str, answer: str) -> bool:
@@ -157,11 +143,11 @@ def _pressed(exchange: Exchange, record: Record, question: str, answer: str) -> 
     else:
         before = question in record.answers
         record.set(question, _chosen(question, answer))
-        _care(exchange, Heard({question: (answer,)}))
+        care(exchange, Heard({question: (answer,)}))
         if before and question != record.step:
             exchange.say("utter_history_changed", buttons=[], changed=short(record, question))
     if question == record.step or record.changing:
-        _advance(record)
+        advance(record)
     return False
 
 
@@ -196,7 +182,7 @@ def _controlled(exchange: Exchange, record: Record, control: str) -> bool:
         case "skip":
             if record.step in QUESTIONS:
                 record.skip(record.step)
-                _advance(record)
+                advance(record)
             elif record.step == "consent":
                 return _decided(exchange, record, "consent", "no")
             else:
@@ -205,8 +191,8 @@ def _controlled(exchange: Exchange, record: Record, control: str) -> bool:
 
 
 def _consent(exchange: Exchange, record: Record) -> bool:
-    heard = understand(exchange.text, _today())
-    new = _fill(record, heard, exchange.text, question=None)
+    heard = understand(exchange.text, today())
+    new = fill(record, heard, exchange.text, question=None)
     if exchange.says_no and not new:
         return _decided(exchange, record, "consent", "no")
     if exchange.says_yes or exchange.intent == "onset_history":
@@ -220,7 +206,7 @@ def _consent(exchange: Exchange, record: Record) -> bool:
         # Nothing is pressed on anybody: the offer stands below, once.
         record.answers.clear()
         return True
-    if exchange.intent in _ELSEWHERE and exchange.confidence > 0.5:
+    if exchange.intent in ELSEWHERE and exchange.confidence > 0.5:
         return True
     if not new and record.asked.get("consent", 0) >= 2:
         exchange.say("utter_history_declined")
@@ -233,7 +219,7 @@ def _decided(exchange: Exchange, record: Record, question: str, answer: str) -> 
     match question, answer:
         case "consent", "yes":
             record.agreed = True
-            _advance(record)
+            advance(record)
         case "consent", _:
             record.answers.clear()
             exchange.say("utter_history_declined")
@@ -260,9 +246,9 @@ def _decided(exchange: Exchange, record: Record, question: str, answer: str) -> 
 
 def _at_the_end(exchange: Exchange, record: Record) -> bool:
     """Typed words at the summary or at the offer to share: a yes, a no, a correction, or something else."""
-    heard = understand(exchange.text, _today())
-    if heard and (record.step == "confirm" or _CORRECTS.search(exchange.plain)) and not exchange.is_question:
-        changed = _fill(record, heard, exchange.text, question=None, overwrite=True)
+    heard = understand(exchange.text, today())
+    if heard and (record.step == "confirm" or CORRECTS.search(exchange.plain)) and not exchange.is_question:
+        changed = fill(record, heard, exchange.text, question=None, overwrite=True)
         if changed:
             exchange.say("utter_history_changed", buttons=[], changed=" ".join(short(record, name) for name in changed))
             record.step = "confirm"
@@ -277,90 +263,6 @@ def _at_the_end(exchange: Exchange, record: Record) -> bool:
         return _decided(exchange, record, record.step, "yes")
     if exchange.says_no:
         return _decided(exchange, record, record.step, "change" if record.step == "confirm" else "no")
-    if exchange.intent in _ELSEWHERE and exchange.confidence > 0.5:
+    if exchange.intent in ELSEWHERE and exchange.confidence > 0.5:
         return ending.confirmed(exchange, record, quietly=True) if record.step == "confirm" else True
     return False
-
-
-def _answered(exchange: Exchange, record: Record) -> bool:
-    """Typed words at a question: an answer to it, to others, a correction, or something else."""
-    question = record.step
-    if question == "change":
-        return _which_to_change(exchange, record)
-    heard = understand(exchange.text, _today(), asked=question)
-    corrects = _CORRECTS.search(exchange.plain) is not None
-    answers_question = question in heard.choices or (question == "began" and heard.began is not None)
-    if exchange.intent in _ELSEWHERE and exchange.confidence > 0.6 and not answers_question:
-        return True
-    if exchange.intent == "talk_to_human" and exchange.confidence > 0.6 and not heard:
-        exchange.say("utter_talk_to_human")
-        return True
-    if digress(exchange, heard_something=bool(heard)):
-        return False
-    before = set(record.answers) - {question}
-    filled = _fill(record, heard, exchange.text, question=question, overwrite=corrects)
-    changed = [name for name in filled if name in before]
-    if changed and corrects:
-        exchange.say("utter_history_changed", buttons=[], changed=" ".join(short(record, name) for name in changed))
-    _care(exchange, heard)
-    if question in filled or (question in record.answers and not (changed and corrects)):
-        _advance(record)
-    elif not (changed and corrects):
-        _in_own_words(exchange, record, question)
-    return False
-
-
-def _which_to_change(exchange: Exchange, record: Record) -> bool:
-    changed = _fill(record, understand(exchange.text, _today()), exchange.text, question=None, overwrite=True)
-    if changed:
-        exchange.say("utter_history_changed", buttons=[], changed=" ".join(short(record, name) for name in changed))
-    record.step = "confirm"
-    return False
-
-
-def _in_own_words(exchange: Exchange, record: Record, question: str) -> None:
-    """Nothing known was heard: ask once more, then take the person's own words as they are."""
-    words = " ".join(exchange.text.split())
-    if record.asked.get(question, 0) < 2 and (len(words) < 3 or question in ("comfortable", "began", "partner")):
-        return
-    if not any(sign.isalnum() for sign in words):
-        record.skip(question)
-    elif question == "began":
-        record.set(question, Answer(words=words, when=When(Precision.UNKNOWN, "", words)))
-    else:
-        record.set(question, Answer(("other",) if "other" in CHOICES[question] else (), words))
-    _advance(record)
-
-
-def _fill(record: Record, heard: Heard, text: str, *, question: str | None, overwrite: bool = False) -> list[str]:
-    """Put what was heard in its places; which questions that answered."""
-    filled: list[str] = []
-    words = " ".join(text.split())
-    found = {name: Answer(choices, words) for name, choices in heard.choices.items()}
-    if heard.began is not None:
-        found["began"] = Answer(words=words, when=heard.began)
-    for name, answer in found.items():
-        known = record.answers.get(name)
-        if known is not None and name != question and not overwrite:
-            if name in SEVERAL and not set(answer.choices) <= set(known.choices) and name not in record.asked:
-                merged = tuple(choice for choice in CHOICES[name] if choice in {*known.choices, *answer.choices})
-                record.set(name, Answer(merged, known.words))
-                filled.append(name)
-            continue
-        if known == answer:
-            continue
-        record.set(name, answer)
-        filled.append(name)
-    return filled
-
-
-def _care(exchange: Exchange, heard: Heard) -> None:
-    """A word of care for someone who tells of something that was done to her; no details are asked for."""
-    if "upsetting" in heard.choices.get("trigger", ()) and not exchange.memory.times("utter_history_care"):
-        exchange.say("utter_history_care", buttons=[])
-
-
-def _advance(record: Record) -> None:
-    """On to the next open question, or to the summary."""
-    record.changing = False
-    record.step = record.next_question() or "confirm"

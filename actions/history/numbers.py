@@ -79,7 +79,8 @@ _STANDING_FOR = (
     (re.compile(r"\b(half an?|half) (year|yr)s?\b|\baadh[ae] saal\b|\bhalf saal\b"), "6 months"),
     (
         re.compile(
-            rf"\b(?:an?|the) (?:couple|cuople|coupel) (?:of )?(?={_UNITS})|\b(?:couple|cuople|coupel) (?:of )?(?={_UNITS})"
+            rf"\b(?:an?|the) (?:couple|cuople|coupel) (?:of )?(?={_UNITS})|\b(?:couple|cuople|"
+            rf"coupel) (?:of )?(?={_UNITS})"
         ),
         "2 ",
     ),
@@ -87,7 +88,8 @@ _STANDING_FOR = (
     (re.compile(r"\b(\d+) decades?\b"), r"\g<1>0 years"),
     (
         re.compile(
-            rf"\b(?:(?:an?|the|some|quite a|past|last) few|few|several|many|kuch|kai)\s+(?={_UNITS})|\bsome\s+(?={_UNITS})"
+            rf"\b(?:(?:an?|the|some|quite a|past|last) few|few|several|many|kuch|kai)\s+(?={_UNITS})|"
+            rf"\bsome\s+(?={_UNITS})"
         ),
         "3 ",
     ),

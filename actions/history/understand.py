@@ -10,15 +10,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import date
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
 
-import yaml
-
-from actions.history.when import Precision, When, read_when
-
-CUES = Path(__file__).resolve().parent.parent.parent / "data" / "history" / "cues.yml"
+from actions.history.beginning import read_beginning
+from actions.history.clauses import clauses, denied, fine_things, sentences, unreal
+from actions.history.cues import Patterns, cues, first, masked, plain_text
+from actions.history.when import When
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "comfortable": ("never", "before", "sometimes", "unsure"),
@@ -61,20 +57,17 @@ CHOICES: dict[str, tuple[str, ...]] = {
 SEVERAL = frozenset(("trigger", "where", "feels", "tried"))
 """Questions that may have several answers."""
 
-_CLAUSE = re.compile(r"[.;!?\n]+|,(?=\s)|\s-\s|\b(?:but|then|and then|although|though|however|lekin|par|magar|aur)\b")
-_NEGATED = re.compile(
-    r"\b(no|not|never|none|without|neither|nor|n't|nt|didn'?t|dont|don'?t|wasn'?t|isn'?t|haven'?t|hasn'?t|nahi|nhi|bina|instead of)\b(?:\W+\w+){0,4}\W*$"
-)
-_FINE = re.compile(
-    r"\b(fine|ok|okay|okey|no (problem|issue|trouble|pain)s?|not a problem|never a problem|easy|easily|works?( well)?|"
-    r"doable|manage(d|able)?|can (use|do|wear|insert)|comfortabl\w*|theek|thik|painless\w*|possible|went well|goes in|all good|good)\b"
-)
-_NOT_FINE = re.compile(
-    r"\b(not|never|isn'?t|wasn'?t|no longer|aren'?t|nahi|nhi|barely|hardly|used to|was|were|until|till|before|pehle)\b"
-)
-_NEVER_DID = re.compile(
-    r"\b(never|haven'?t|havent|have not|not|didn'?t|didnt|scared to|afraid to|want to|going to|should i|planning|thinking (of|about)|ordered|heard|nahi|nhi)\b(?:\W+\w+){0,4}\W*$"
-)
+_SHORT = 12
+"""A reply of at most so many words answers the question that was asked and those of ``_ALSO``; a longer one any."""
+_ALSO: dict[str, frozenset[str]] = {
+    "comfortable": frozenset(("began", "trigger", "where", "feels")),
+    "began": frozenset(("comfortable", "trigger")),
+    "trigger": frozenset(("began",)),
+    "where": frozenset(("feels",)),
+    "feels": frozenset(("where",)),
+    "tried": frozenset(("partner",)),
+    "partner": frozenset(("tried",)),
+}
 
 
 @dataclass
@@ -94,8 +87,8 @@ def understand(text: str, today: date, *, asked: str | None = None) -> Heard:
     Args:
         asked: the question that the message answers; nothing for a story that is told unasked.
     """
-    plain = " ".join(text.lower().replace("’", "'").split())
-    clauses = [clause.strip() for clause in _CLAUSE.split(plain) if clause and clause.strip()]
+    told = plain_text(text)
+    any_question = asked is None or len(told.split()) > _SHORT
     heard = Heard()
     for question, find in (
         ("comfortable", _comfortable),
@@ -105,189 +98,183 @@ def understand(text: str, today: date, *, asked: str | None = None) -> Heard:
         ("tried", _tried),
         ("partner", _partner),
     ):
-        if found := find(plain, clauses, asked == question):
+        if not (any_question or question == asked or question in _ALSO.get(asked or "", ())):
+            continue
+        plain = masked(cues()["no_cue"][question], told)
+        if found := find(plain, asked == question):
             heard.choices[question] = tuple(choice for choice in CHOICES[question] if choice in found)
-    began = read_when(text, today, asked=asked == "began")
-    if began is not None and (asked == "began" or _tells_when(began, plain, asked)):
-        heard.began = began
+    if any_question or asked == "began" or "began" in _ALSO.get(asked or "", ()):
+        caused = bool(set(heard.choices.get("trigger", ())) - {"nothing_known"})
+        heard.began = read_beginning(text, today, asked=asked, caused=caused)
     return heard
 
 
-def _tells_when(began: When, plain: str, asked: str | None) -> bool:
-    """Whether a time that stands in a text says when it began; unasked, bare "not sure" or "first time" do not."""
-    if began.precision is Precision.UNKNOWN:
-        return asked is None and "when" in plain
-    if began.precision is Precision.EVENT:
-        return asked in (None, "comfortable", "trigger") and _SINCE.search(plain) is not None
-    return asked in (None, "comfortable", "trigger", "where")
+def _comfortable(plain: str, asked: bool) -> set[str]:
+    known = cues()["comfortable"]
+    parts = [_judged(sentence) for sentence in sentences(plain)]
+    text = " . ".join(parts)
 
+    def says(name: str) -> bool:
+        return any(first(known[name], part) for part in parts)
 
-_SINCE = re.compile(
-    r"\b(since|after|until|till|til|ever since|from (the|my|our|day)|began|started|start(s|ing)? (with|when|after)|always|hamesha|shuru se|baad|"
-    r"first night se|pehli (baar|raat)|bachpan|went wrong|this began|when (i|we|my|our|the))\b"
-)
-
-
-@lru_cache(maxsize=1)
-def _cues() -> dict[str, Any]:
-    rows: dict[str, Any] = yaml.safe_load(CUES.read_text(encoding="utf-8"))
-
-    def compiled(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: compiled(row) for key, row in value.items()}
-        return [re.compile(pattern if pattern.startswith("^") else rf"\b(?:{pattern})\b") for pattern in value]
-
-    return {key: compiled(value) for key, value in rows.items()}
-
-
-def _first(patterns: list[re.Pattern[str]], text: str) -> re.Match[str] | None:
-    return next((match for pattern in patterns if (match := pattern.search(text))), None)
-
-
-def _comfortable(plain: str, clauses: list[str], asked: bool) -> set[str]:
-    cues = _cues()["comfortable"]
+    if first(known["sometimes"], text):
+        return {"sometimes"}
+    if first(known["unsure_told"], text):
+        return {"unsure"}
+    if asked and says("cannot_know"):
+        return {"unsure"}
+    if says("before"):
+        return {"before"}
+    if _mixed(parts, asked):
+        return {"sometimes"}
     if asked:
-        for choice in ("sometimes", "before", "never", "unsure"):
-            if (
-                choice != "before"
-                and _first(cues.get(f"{choice}_asked", []), plain)
-                and not _first(cues["before"], plain)
-            ):
+        for choice in ("sometimes", "never"):
+            if says(f"{choice}_asked") and not says("unsure"):
                 return {choice}
-            if _first(cues[choice], plain):
-                return {choice}
-        return {"before"} if _first(cues["before_asked"], plain) else set()
-    for choice in ("before", "never", "sometimes"):
-        if choice == "sometimes" and not _first(cues["sometimes"][1:], plain):
-            continue
-        if _first(cues[choice], plain):
-            return {choice}
+    if says("never"):
+        return {"never"}
+    if asked:
+        if says("unsure"):
+            return {"unsure"}
+        return next(({choice} for choice in ("never", "before") if says(f"{choice}_start")), set())
     return set()
 
 
-def _trigger(plain: str, clauses: list[str], asked: bool) -> set[str]:
-    cues = _cues()["trigger"]
+def _judged(sentence: str) -> str:
+    """A sentence with what is good as GOOD and what is denied to be good as BAD."""
+    for name, word in (("good", "GOOD"), ("not_good", "BAD"), ("good_word", "GOOD")):
+        for pattern in cues()["comfortable"][name]:
+            sentence = pattern.sub(word, sentence)
+    return sentence
+
+
+def _mixed(parts: list[str], asked: bool) -> bool:
+    """Whether one thing is fine and another never was: "tampons yes, sex never"."""
+    known = cues()["comfortable"]
+    small = [clause for part in parts for clause in clauses(part)]
+    things = [pattern for patterns in cues()["where"].values() for pattern in patterns]
+    fine = [clause for clause in small if first(known["thing_fine_asked" if asked else "thing_fine"], clause)]
+    bad = [clause for clause in small if first(known["thing_bad_asked" if asked else "thing_bad"], clause)]
+    named = (first(things, clause) is not None for clause in fine)
+    return bool(bad) and (any(named) or (asked and bool(fine))) and set(fine) != set(bad)
+
+
+def _trigger(plain: str, asked: bool) -> set[str]:
+    known = cues()["trigger"]
     found: set[str] = set()
-    for clause in clauses:
-        for choice, patterns in cues.items():
-            if choice == "nothing_known" or choice in found:
-                continue
-            match = _first(patterns, clause)
-            if match and not _NEGATED.search(clause[: match.start()]) and (asked or _caused(choice, clause, plain)):
-                found.add(choice)
+    ruled_out: set[str] = set()
+    for clause in clauses(plain):
+        for choice, patterns in known.items():
+            for match in _matches(patterns, clause) if not choice.startswith("nothing_known") else ():
+                if denied(clause, match.start(), match.end()):
+                    ruled_out.add(choice)
+                    if first(cues()["not_the_cause"], clause[: match.start()] + "|"):
+                        found.discard(choice)
+                elif not unreal(clause, match.start()) and (asked or not _not_then(choice, clause)):
+                    found.add(choice)
+    if "childbirth" in found and first(cues()["vaginally"], plain):
+        found.add("childbirth_vaginal")
     if found & {"childbirth_vaginal", "childbirth_caesarean"}:
         found.discard("childbirth")
-    if not found and _first(cues["nothing_known"] if asked else cues["nothing_known"][1:], plain):
+    if not found and (len(ruled_out) > 1 or first(known["nothing_known"], plain)):
+        found.add("nothing_known")
+    if not found and asked and first(cues()["nothing_known_asked"], plain):
         found.add("nothing_known")
     return found
 
 
-_LINKED = re.compile(
-    r"\b(after|since|until|till|til|when|because|due to|from|following|began|started|before|caused|did this|then|ago|had|got|during|time|in (19|20)\d\d|baad|bad|hua|hui|ke time|se|post)\b"
-)
+def _matches(patterns: Patterns, text: str) -> list[re.Match[str]]:
+    return [match for pattern in patterns for match in pattern.finditer(text)]
 
 
-def _caused(choice: str, clause: str, plain: str) -> bool:
-    """In a story a thing counts as what happened then where it is linked in time, not wherever it is named."""
-    if choice in ("first_attempt", "stress", "relationship", "surgery", "injury", "childbirth", "hormones"):
-        return _LINKED.search(clause) is not None or _LINKED.search(plain) is not None
-    return True
+def _not_then(choice: str, clause: str) -> bool:
+    """In a story, whether a clause names something as it is now and not as what happened then."""
+    return first(cues()["not_then"].get(choice, []), clause) is not None
 
 
-def _where(plain: str, clauses: list[str], asked: bool) -> set[str]:
-    cues = _cues()
+def _where(plain: str, asked: bool) -> set[str]:
+    known = cues()
     found: set[str] = set()
-    for clause in clauses:
-        fine = _FINE.search(clause) is not None and _NOT_FINE.search(clause) is None
-        for choice, patterns in cues["where"].items():
-            match = _first(patterns, clause)
-            if match is None or fine:
+    for clause in clauses(plain):
+        places = [
+            (match.start(), match.end(), choice)
+            for choice, patterns in known["where"].items()
+            for match in _matches(patterns + (known["where_asked"].get(choice, []) if asked else []), clause)
+        ]
+        places = _outermost(places)
+        fine = fine_things(clause, [(start, end) for start, end, _ in places])
+        for (start, end, choice), well in zip(places, fine, strict=True):
+            if well or (asked and (denied(clause, start, end) or first(known["not_tried_yet"], clause[end:]))):
                 continue
-            if (
-                choice == "dilator"
-                and not asked
-                and not re.search(
-                    r"\b(hurt|pain|fight|stuck|can'?t|cannot|won'?t|doesn'?t|burn|even|not go|nightmare|awful)\w*",
-                    clause,
-                )
-            ):
+            if choice == "dilator" and not asked and not first(known["dilator_hurts"], clause):
                 continue
             found.add(choice)
-    if asked and _first(cues["everywhere"], plain):
+    if first(known["smallest_fails"], plain):
+        found.add("dilator")
+    if asked and first(known["everywhere"], plain):
         found |= set(CHOICES["where"])
     return found
 
 
-def _feels(plain: str, clauses: list[str], asked: bool) -> set[str]:
+def _outermost(places: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    """The places in order, without those that lie in a longer one."""
+    kept: list[tuple[int, int, str]] = []
+    for start, end, choice in sorted(places, key=lambda place: (place[0], -place[1])):
+        if not kept or start >= kept[-1][1]:
+            kept.append((start, end, choice))
+    return kept
+
+
+def _feels(plain: str, asked: bool) -> set[str]:
+    known = cues()
     found: set[str] = set()
-    for clause in clauses:
-        for choice, patterns in _cues()["feels"].items():
-            if choice == "other" and not asked:
+    for clause in clauses(plain):
+        for choice, patterns in known["feels"].items():
+            if choice == "other" and not asked and not first(known["complaint"], clause):
                 continue
-            match = _first(patterns, clause)
-            if match and not _NEGATED.search(clause[: match.start()]):
+            patterns = patterns + (known["feels_asked"].get(choice, []) if asked else [])
+            if any(not denied(clause, match.start(), match.end()) for match in _matches(patterns, clause)):
                 found.add(choice)
     return found
 
 
-def _tried(plain: str, clauses: list[str], asked: bool) -> set[str]:
-    cues = _cues()
+def _tried(plain: str, asked: bool) -> set[str]:
+    known = cues()
     found: set[str] = set()
-    if not asked and not _TREATED.search(plain):
-        return found
-    for clause in clauses:
-        for choice, patterns in cues["tried"].items():
-            match = _first(patterns, clause)
-            if match is None or _NEVER_DID.search(clause[: match.start()]):
-                continue
-            if asked or _TREATED.search(clause):
-                found.add(choice)
-    if (
-        not found
-        and (asked or re.search(r"\b(tried|treatment|help)\b", plain))
-        and _first(cues["nothing_tried"], plain)
-    ):
-        if asked or re.search(r"\b(never tried (any|anything)|not tried|nothing|haven'?t tried|no treatment)\b", plain):
-            found.add("nothing")
+    for sentence in sentences(plain):
+        did = asked or first(known["treated"], sentence) is not None
+        for clause in clauses(sentence):
+            for choice, patterns in known["tried"].items():
+                if not did and choice not in ("dilators", "physio", "therapy", "exercises", "botox", "lubricant"):
+                    continue  # what these name is a treatment by itself; an operation or a doctor may be anything
+                more = known["tried_asked"].get(choice, []) if asked else []
+                for match in _matches(patterns + more, clause):
+                    if not (denied(clause, match.start(), match.end()) or unreal(clause, match.start())):
+                        found.add(choice)
+    if not found and first(known["nothing_tried_asked"] if asked else known["nothing_tried"], plain):
+        found.add("nothing")
     return found
 
 
-_TREATED = re.compile(
-    r"\b(tried|try|use[ds]?|using|did|done|doing|gave|given|went (to|for)|going to|go to|took|taking|bought|own|had|have been|saw|seen|see|"
-    r"prescri\w*|with a|for a year|sessions?|said use|even with|kiya|liya|li|told|started|been to|on and off)\b"
-)
-
-
-def _partner(plain: str, clauses: list[str], asked: bool) -> set[str]:
-    cues = _cues()["partner"]
-    if not asked and not _PARTNER.search(plain):
-        return {"none"} if _first(cues["none"], plain) else set()
-    for choice in ("none", "partly", "no", "yes"):
-        match = _first(cues[choice], plain)
-        if match is None:
+def _partner(plain: str, asked: bool) -> set[str]:
+    known = cues()["partner"]
+    if first(known["none_asked"] if asked else known["none"], plain) and not first(known["has_partner"], plain):
+        return {"none"}
+    if first(known["partly"], plain):
+        return {"partly"}
+    writer = first(known["writer"], plain) is not None
+    signs: list[str] = []
+    for sentence in sentences(plain):
+        if not asked and not first(known["person"], sentence):
             continue
-        if choice == "yes" and _NEGATED.search(plain[: match.start()]):
-            return {"no"}
-        if (
-            choice == "yes"
-            and not asked
-            and not any(_PARTNER.search(clause) and _first(cues["yes"], clause) for clause in clauses)
-        ):
-            continue
-        if (
-            choice == "no"
-            and not asked
-            and not any(_PARTNER.search(clause) and _first(cues["no"], clause) for clause in clauses)
-        ):
-            continue
-        return {choice}
-    if asked:
-        for choice in ("no", "yes"):
-            if _first(cues[f"asked_{choice}"], plain):
-                return {choice}
-    return set()
-
-
-_PARTNER = re.compile(
-    r"\b(husband|hubby|wife|partner|boyfriend|bf|girlfriend|gf|fianc\w*|pati|he|she|shes|hes|he's|she's|they|him|her|spouse|date|my man|in ?laws)\b"
-)
+        for sign in ("no", "yes"):
+            for match in _matches(known[sign] + (known["yes_writer"] if writer and sign == "yes" else []), sentence):
+                if sign == "no" or not denied(sentence, match.start(), match.end()):
+                    signs.append(sign)
+                elif first(known["denied_support"], match.group(0)):
+                    signs.append("no")
+    for clause in clauses(plain) if asked and not signs else ():
+        signs += [sign for sign in ("partly", "no", "yes") if first(known[f"asked_{sign}"], clause)][:1]
+    if "partly" in signs or {"yes", "no"} <= set(signs):
+        return {"partly"}
+    return set(signs) & {"yes", "no"}

@@ -17,6 +17,32 @@ from typing import Any
 
 from actions.history import calendars
 from actions.history.numbers import with_digits
+from actions.history.time_words import (
+    AGE,
+    AGE_ASKED,
+    AGE_HINDI,
+    AGE_WORDS,
+    AGO_AFTER,
+    ALWAYS,
+    BARE,
+    BETWEEN_AGES,
+    DAY_OF_MONTH,
+    DMY,
+    EVENT,
+    EVENT_WORDS,
+    HINDI_EVENT,
+    ISO,
+    MY,
+    NOT_A_TIME,
+    ROUGH,
+    SE_AFTER,
+    SHORT_YEAR,
+    SINCE_BEFORE,
+    UNKNOWN,
+    WELL_FOR,
+    YEAR,
+    YM,
+)
 
 
 class Precision(StrEnum):
@@ -34,8 +60,8 @@ class Precision(StrEnum):
 class When:
     """A point in time as exactly as it is known.
 
-    ``value`` is ``YYYY-MM-DD``, ``YYYY-MM``, ``YYYY``, an age in years (``19`` or ``20-29``), the words for an event, or
-    empty. ``words`` is how the person put it.
+    ``value`` is ``YYYY-MM-DD``, ``YYYY-MM``, ``YYYY``, an age in years (``19`` or ``20-29``), the words for an event,
+    or empty. ``words`` is how the person put it.
     """
 
     precision: Precision
@@ -71,93 +97,6 @@ class When:
         return f"{about}{understood}"
 
 
-_UNIT = (
-    r"(?P<unit>years?|yea?rs?|yrs?|yesrs?|yeras?|yaers?|yars?|saalo?n?|sal|varsh|months?|mon?ths?|monts?|mnths?|motnhs?|mths?|mos?|mahin[aeo]+n?|"
-    r"maheen[aeo]+|weeks?|wee?ks?|wks?|haft[aeo]+n?|days?|din)\b"
-)
-_NUMBER = r"(?P<number>\d+(?:\.\d+)?)"
-_RANGE = r"(?:\s*(?:-|–|to|or|ya|se)\s*\d+(?:\.\d+)?)?"
-_ROUGH = re.compile(
-    r"\b(about|around|approx\w*|roughly|some|maybe|perhaps|i think|probably|or so|ish|lagbhag|kareeb|karib|shayad|nearly|almost|over|more than)\b|~"
-)
-_AGO = r"(?:ago|back|bk|before|earlier|pehle|pahle|phle|agoo?|prior|ho gaye|ho gye|hogaye|now|old)"
-
-_AGO_AFTER = re.compile(rf"\b{_NUMBER}{_RANGE}\s*\+?\s*{_UNIT}(?:\s+(?:and a half|or so|or more))?\s*{_AGO}\b")
-_SINCE_BEFORE = re.compile(
-    rf"(?P<cue>\b(?:since|for|from|past|last|over|it'?s been|its been|been|going on|pichle)\s+"
-    rf"(?:(?:the|about|around|almost|nearly|past|last|like|maybe|at least|over|more than|some|roughly|approx\w*|~)\s+)*)"
-    rf"~?{_NUMBER}{_RANGE}\s*\+?\s*{_UNIT}"
-)
-_SE_AFTER = re.compile(rf"\b{_NUMBER}{_RANGE}\s*{_UNIT}\s+(?:se|sai|hue|hua|ho)\b")
-_BARE = re.compile(rf"\b{_NUMBER}{_RANGE}\s*\+?\s*{_UNIT}")
-_WELL_FOR = re.compile(
-    r"\b(fine|ok(ay)?|normal|good|great|well|painless|pain ?free|comfortable|no (pain|problem)s?|married|together|dating|relationship)\s+(for|since)\b"
-)
-
-_ISO = re.compile(r"\b(?P<year>(?:19|20)\d\d)[-/.](?P<month>0?[1-9]|1[0-2])[-/.](?P<day>0?[1-9]|[12]\d|3[01])\b")
-_DMY = re.compile(
-    r"\b(?P<day>0?[1-9]|[12]\d|3[01])[-/. ](?P<month>0?[1-9]|1[0-2])[-/. ](?P<year>(?:19|20)\d\d|\d\d)\b(?![-/]\d)"
-)
-_MY = re.compile(r"\b(?P<month>0?[1-9]|1[0-2])[-/.](?P<year>(?:19|20)\d\d)\b")
-_YM = re.compile(r"\b(?P<year>(?:19|20)\d\d)[-/](?P<month>0[1-9]|1[0-2])\b")
-_YEAR = re.compile(r"\b(?P<year>19[5-9]\d|20[0-4]\d)(?:ish)?\b(?!\s*(?:rs|rupees?|inr|per|bucks|/-))(?<!rs )(?<!rs\. )")
-_SHORT_YEAR = re.compile(r"(?:\b2k|['’`])(?P<year>\d\d)\b(?!\s*%)")
-_DAY_OF_MONTH = r"(?P<day>0?[1-9]|[12]\d|3[01])(?:st|nd|rd|th)?"
-
-_AGE = re.compile(
-    r"\b(?:when i (?:was|turned)|i was|i (?:must|may|might) have been|when she was|she was|wh?en i ws|(?:at|from|since) (?:the )?age(?: of)?|aged|at|"
-    r"turned|since i was|age|umar|umr)\s+(?:only |just |about |around |maybe |like |almost |barely )*"
-    r"(?P<age>1\d|[2-9]\d|[4-9])(?:\s*(?:-|or|to)\s*(?P<to>1\d|[2-9]\d))?\b"
-    r"(?!\s*(?:%|st|nd|rd|th|am|pm|weeks?|wks?|months?|mnths?|days?|kg|cm|km|o'?clock|:|/|-\d\d))"
-)
-_AGE_HINDI = re.compile(
-    r"\b(?P<age>1\d|[2-9]\d)(?:\s*(?:-|ya|or|to)\s*(?P<to>1\d|[2-9]\d))?\s*(?:saal|sal|years?|yrs?)?\s*"
-    r"(?:ki|ka|ke)\s+(?:thi|tha|hui|hua|umar|umr|age)\b"
-)
-_BETWEEN_AGES = re.compile(
-    r"\b(?:i|she) was (?:about |around )?(?:between |maybe )?(?P<age>1\d|[2-9]\d) (?:and|or|to) (?P<to>1\d|[2-9]\d)\b"
-)
-_AGE_ASKED = re.compile(r"^\W*(?:i think |maybe |about |around )*(?P<age>1\d|[2-9]\d)\s*(?:years?|yrs?)\s*old\W*$")
-_AGE_WORDS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"\b(teen ?ager?s?|teens|teenage|as a teen)\b"), "13-19"),
-    *(
-        (re.compile(rf"\b(?:{word}|{decade}['’]?s)\b"), f"{decade}-{decade + 9}")
-        for word, decade in (("twenties", 20), ("thirties", 30), ("forties", 40), ("fifties", 50), ("sixties", 60))
-    ),
-)
-
-_ALWAYS = re.compile(
-    r"\b(always|al+w[ay]+s|forever|for ?ever|my (whole|entire) life|all my life|as long as i (can )?(remember|know)|"
-    r"from (the )?(very )?(start|beginning|first)|since (the )?(very )?(start|beginning|first|birth\b(?! of))|"
-    r"since day (1|one)|day 1|never (ever )?(was|been) (ok|fine|possible)|born (with|this way|like)|"
-    r"hamesha|hamesa|humesha|shuru se|suru se|shuruat se|bachpan|childhood|since i was (a )?(kid|child|little|small|young))\b"
-)
-_EVENT = re.compile(
-    r"\b(?:since|after|when|from|with|until|till|before|during|around|following|once|right after|ever since|the day|on|at|post)\s+"
-    r"(?P<event>(?:(?:my|our|the|her|his|a|an|we|i|that|this|first|second|third|last|she|baby|mom|dad)\s+)*"
-    r"[a-z0-9'-]+(?:\s+[a-z0-9'-]+){0,4})"
-)
-_EVENT_WORDS = re.compile(
-    r"\b(honeymoon|wedding|marriage|married|engage\w*|shaadi|shadi|suhagraat|nikah|first (time|night|try|attempt|sex|tampon|exam|period\w*|boyfriend|"
-    r"relationship)|birth|born|deliver\w*|baby|child\w*|kid|kids|daughter|son|twins?|c ?-?section|caesarean|cesarean|csec\w*|pregnan\w*|"
-    r"miscarriage|abortion|episiotomy|stitches|surgery|surgeries|operation|hysterectomy|radiation|radio(therapy)?|chemo\w*|"
-    r"cancer|treatment|menopause|periods?|puberty|infection|uti|thrush|yeast|accident|touched|groped|fall|injury|divorce|break ?up|"
-    r"lockdown|covid|pandemic|college|school|university|hostel|job|moved|move|death|died|passed|fight|affair|"
-    r"assault\w*|rape|abuse\w*|incident|iud|coil|copper t|pill|breast ?feeding|weaning|smear|pap|exam|check ?up|"
-    r"ivf|iui|ultrasound|scan|transition|testosterone|top surgery|bachch?[ae]|beti|beta|paida|delivery|"
-    r"sex|intercourse|tried|trying|relationship|partner|boyfriend|girlfriend|husband|wife|dating)\b"
-)
-_HINDI_EVENT = re.compile(
-    r"\b(?P<event>(?:(?:pehli raat|meri|mere|hamari|pehli|pehle|dusre|doosre|us|bachche|bache|baby|operation|delivery|shaadi|shadi|suhagraat|"
-    r"nikah|honeymoon|miscarriage|menopause|beti|bete|infection|ke|ki|ka)\s+)+(?:paida hone\s+)?)(?:ke\s+)?(?:baad|bad|wakt|samay|time|hone|se)\b"
-)
-_UNKNOWN = re.compile(
-    r"\b(no idea|no clue|not sure|unsure|don'?t (really |quite )?(know|remember|recall)|dont (really )?(know|rem\w*|recall)|dunno|idk|"
-    r"can'?t (really )?(remember|recall|say|tell)|cannot (remember|recall|say|tell)|cant (remember|recall|say|tell)|hard to say|never (noticed|counted)|"
-    r"pata nahi|pta nahi|pata nhi|pta nhi|yaad nahi|yaad nhi|maloom nahi|malum nahi|nahi pata|nhi pta|no memory|who knows|forgot)\b"
-)
-
-
 def read_when(text: str, today: date, *, asked: bool = True) -> When | None:
     """What a text says about when something began.
 
@@ -167,8 +106,9 @@ def read_when(text: str, today: date, *, asked: bool = True) -> When | None:
     Returns:
         Nothing if the text says nothing of time. ``UNKNOWN`` only if it says that it is not known.
     """
+    text = text[:_MAX_READ]
     plain = with_digits(text.lower().replace("’", "'"))
-    rough = bool(_ROUGH.search(plain))
+    rough = bool(ROUGH.search(plain))
     for rule in (
         _impossible_date,
         _exact_date,
@@ -183,27 +123,24 @@ def read_when(text: str, today: date, *, asked: bool = True) -> When | None:
     ):
         for found in rule(plain, today, asked):
             if not _in_future(found, today):
-                return When(found.precision, found.value, _words(text), found.approximate or rough)
+                return When(found.precision, found.value, words_of(text), found.approximate or rough)
             return None
-    if event := _event(_NOT_A_TIME.sub(" ", plain), asked):
-        return When(Precision.EVENT, event, _words(text))
-    if _UNKNOWN.search(plain):
-        return When(Precision.UNKNOWN, "", _words(text))
+    if event := _event(NOT_A_TIME.sub(" ", plain), asked):
+        return When(Precision.EVENT, event, words_of(text))
+    if UNKNOWN.search(plain):
+        return When(Precision.UNKNOWN, "", words_of(text))
     if asked and (found_date := calendars.library_date(text, today)):
-        return When(Precision(found_date[0]), found_date[1], _words(text), rough)
+        return When(Precision(found_date[0]), found_date[1], words_of(text), rough)
     return None
 
 
-_NOT_A_TIME = re.compile(
-    r"\b(i have|i'?ve got|with) \d+ (kids|children)|\b(every|each) (month|time|day|year|week)|\bi tried \d|\bi'?m \d\d\b|\bi am \d\d\b|"
-    r"\bfall apart|\balways (ask|say|tell|want|think)|\b(ask|say|tell)s? always"
-)
-"""What looks like a time or an event and is none."""
+_MAX_READ = 1500
+"""Characters that are read: nobody needs more to tell a time, and libraries are slow on very long texts."""
 
 Rule = Callable[[str, date, bool], Iterator[When]]
 
 
-def _words(text: str) -> str:
+def words_of(text: str) -> str:
     """The person's own words, as much of them as a summary can hold."""
     plain = " ".join(text.split())
     return plain if len(plain) <= 120 else plain[:117].rsplit(" ", 1)[0] + " ..."
@@ -239,13 +176,13 @@ def _impossible_date(text: str, today: date, _asked: bool) -> Iterator[When]:
 
 
 def _exact_date(text: str, today: date, _asked: bool) -> Iterator[When]:
-    for pattern in (_ISO, _DMY):
+    for pattern in (ISO, DMY):
         for match in pattern.finditer(text):
             yield from _day(_full_year(match["year"], today), int(match["month"]), int(match["day"]))
     month = calendars.MONTH
     for days in (
-        rf"\b{_DAY_OF_MONTH}\s*(?:of\s+)?{month}[\s,.]*(?P<year>(?:19|20)\d\d|'?\d\d)?\b",
-        rf"\b{month}\s+{_DAY_OF_MONTH}(?:[\s,.]+(?P<year>(?:19|20)\d\d))?\b(?!\s*(?:19|20)\d\d)",
+        rf"\b{DAY_OF_MONTH}\s*(?:of\s+)?{month}[\s,.]*(?P<year>(?:19|20)\d\d|'?\d\d)?\b",
+        rf"\b{month}\s+{DAY_OF_MONTH}(?:[\s,.]+(?P<year>(?:19|20)\d\d))?\b(?!\s*(?:19|20)\d\d)",
     ):
         for match in re.finditer(days, text):
             number = calendars.month_number(match["month"])
@@ -277,7 +214,7 @@ def _month_and_year(text: str, today: date, _asked: bool) -> Iterator[When]:
         number = calendars.month_number(match["month"])
         if number is not None:
             yield When(Precision.MONTH, f"{today.year - (match['which'] != 'is'):04d}-{number:02d}")
-    for pattern in (_MY, _YM):
+    for pattern in (MY, YM):
         for match in pattern.finditer(text):
             yield When(Precision.MONTH, f"{int(match['year']):04d}-{int(match['month']):02d}")
 
@@ -285,9 +222,9 @@ def _month_and_year(text: str, today: date, _asked: bool) -> Iterator[When]:
 def _feast(text: str, today: date, _asked: bool) -> Iterator[When]:
     for name, start, end in calendars.feasts_named(text):
         around = text[max(0, start - 12) : end + 12]
-        year = _YEAR.search(around)
+        year = YEAR.search(around)
         if re.search(r"\b(last|pichh?l[ae]) (year|saal)\b", around):
-            year = _YEAR.search(str(today.year - 1))
+            year = YEAR.search(str(today.year - 1))
         before_last = re.search(r"\b(before last|last to last)\b", around)
         month = calendars.feast_month(name, today, int(year["year"]) if year else None, skip=1 if before_last else 0)
         if month is not None:
@@ -295,13 +232,13 @@ def _feast(text: str, today: date, _asked: bool) -> Iterator[When]:
 
 
 def _ago(text: str, today: date, asked: bool) -> Iterator[When]:
-    patterns = [_AGO_AFTER, _SINCE_BEFORE, _SE_AFTER, *([_BARE] if asked else [])]
+    patterns = [AGO_AFTER, SINCE_BEFORE, SE_AFTER, *([BARE] if asked else [])]
     for pattern in patterns:
         for match in pattern.finditer(text):
             before = text[: match.start("number")]
-            if pattern is not _AGO_AFTER and _WELL_FOR.search(before[-30:]):
+            if pattern is not AGO_AFTER and WELL_FOR.search(before[-30:]):
                 continue
-            if pattern is _BARE and (
+            if pattern is BARE and (
                 re.search(r"\b(for|then for|next|every|within|after|per|each|lasted?|takes?|took)\W*$", before[-12:])
                 or re.match(r"\s*(old|later|after)\b", text[match.end() :])
             ):
@@ -351,7 +288,7 @@ def _relative_word(text: str, today: date, _asked: bool) -> Iterator[When]:
     if re.search(r"\b(this|is) (year|yr|saal|sal)\b", text):
         yield When(Precision.YEAR, str(today.year))
     for season, month in calendars.SEASONS.items():
-        if re.search(rf"\b{season}\b", text) and not _YEAR.search(text):
+        if re.search(rf"\b{season}\b", text) and not YEAR.search(text):
             yield When(Precision.YEAR, str(today.year - (month > today.month)), approximate=True)
 
 
@@ -361,32 +298,33 @@ def _aged(match: re.Match[str]) -> When:
 
 
 def _age_in_hindi(text: str, today: date, _asked: bool) -> Iterator[When]:
-    for match in _AGE_HINDI.finditer(text):
+    for match in AGE_HINDI.finditer(text):
         yield _aged(match)
 
 
 def _age(text: str, today: date, asked: bool) -> Iterator[When]:
-    for pattern in (_BETWEEN_AGES, _AGE, *([_AGE_ASKED] if asked else [])):
+    for pattern in (BETWEEN_AGES, AGE, *([AGE_ASKED] if asked else [])):
         for match in pattern.finditer(text):
             following = text[match.end() : match.end() + 12]
             if re.match(r"\s*(?:years?|yrs?)\s+(?:ago|back)|\s*(?:years?|yrs?)?\s+(?:of marriage)", following):
                 continue
             yield _aged(match)
-    for words, value in _AGE_WORDS:
+    for words, value in AGE_WORDS:
         if words.search(text):
             yield When(Precision.AGE, value, approximate=True)
 
 
 def _year(text: str, today: date, asked: bool) -> Iterator[When]:
-    for match in _YEAR.finditer(text):
+    for match in YEAR.finditer(text):
         yield When(Precision.YEAR, match["year"])
-    for match in _SHORT_YEAR.finditer(text):
+    for match in SHORT_YEAR.finditer(text):
         yield When(Precision.YEAR, str(_full_year(match["year"], today)))
 
 
 def _month_alone(text: str, today: date, asked: bool) -> Iterator[When]:
     for match in re.finditer(
-        rf"\b(?P<cue>in|since|last|from|this|around|early|late|mid|end of|start of|beginning of)?\s*{calendars.MONTH}\b",
+        rf"\b(?P<cue>in|since|last|from|this|around|early|late|mid|end of|start of|"
+        rf"beginning of)?\s*{calendars.MONTH}\b",
         text,
     ):
         number = calendars.month_number(match["month"])
@@ -400,17 +338,17 @@ def _month_alone(text: str, today: date, asked: bool) -> Iterator[When]:
 
 def _event(text: str, asked: bool) -> str | None:
     """The event that a text names as the time, in its words."""
-    if match := _HINDI_EVENT.search(text):
+    if match := HINDI_EVENT.search(text):
         return match.group(0).strip()
-    for match in _EVENT.finditer(text):
-        if _EVENT_WORDS.search(match["event"]):
+    for match in EVENT.finditer(text):
+        if EVENT_WORDS.search(match["event"]):
             return match["event"].strip()
         if asked and re.match(
             r"(ever since|since|after)\s+(?:(?:my|our|the|an?|her|his)\s+)+[a-z]{4,}|ever since\s+\w", match.group(0)
         ):
             return match["event"].strip()
-    if match := _ALWAYS.search(text):
+    if match := ALWAYS.search(text):
         return match.group(0)
-    if asked and len(text.split()) <= 8 and not _UNKNOWN.search(text) and (match := _EVENT_WORDS.search(text)):
+    if asked and len(text.split()) <= 8 and not UNKNOWN.search(text) and (match := EVENT_WORDS.search(text)):
         return text.strip(" .!")
     return None

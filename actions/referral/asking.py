@@ -132,8 +132,10 @@ async def _show_matches(exchange: Exchange, record: Record) -> None:
     if are_examples and not exchange.memory.times("utter_referral_examples"):
         exchange.say("utter_referral_examples", buttons=[])
     shown = _shown(matches)
-    record.shown = [one.practitioner.id for one in shown]
+    before, record.shown = record.shown, [one.practitioner.id for one in shown]
     name, values = _how_to_say(record, matches)
+    if record.shown == before and record.asked["pick"] > 1:
+        name, values = "utter_referral_pick_again", {}
     choices = [(_choice(number, len(shown)), "pick", str(number)) for number in range(len(shown))]
     others = [("Other wishes", "wishes", "again")]
     if record.kind == "physiotherapist":
@@ -156,7 +158,9 @@ def _choice(number: int, many: int) -> str:
 def _how_to_say(record: Record, matches: Matches) -> tuple[str, dict[str, str]]:
     """The response and what stands in its gaps."""
     shown = _shown(matches)
-    listed = "\n".join(f"{number}. {_describe(one)}" for number, one in enumerate(shown, start=1))
+    listed = "\n".join(
+        f"{number}. {_describe(one, by_video=one in matches.online)}" for number, one in enumerate(shown, start=1)
+    )
     if matches.near:
         return f"utter_referral_matches_{record.kind}", {"matches": listed}
     if record.kind == "coach":
@@ -170,11 +174,12 @@ def _how_to_say(record: Record, matches: Matches) -> tuple[str, dict[str, str]]:
     return "utter_referral_none_near", {"matches": listed, "km": f"{matches.nearest.km or 0:.0f}"}
 
 
-def _describe(one: Match) -> str:
+def _describe(one: Match, *, by_video: bool = False) -> str:
     """One match in plain words: who, where, why, and what does not fit."""
     who = one.practitioner
     where = "online" if who.role == "coach" else ", ".join(filter(None, (who.area, who.city)))
-    way = f", about {max(1, round(one.km))} km away" if one.km is not None and who.role != "coach" else ""
+    near = one.km is not None and who.role != "coach" and not by_video
+    way = f", about {max(1, round(one.km or 0))} km away" if near else ", by video" if by_video else ""
     parts = [f"{who.name} ({where}{way})."]
     if one.met:
         parts.append(f"Fits: {', '.join(one.met)}.")

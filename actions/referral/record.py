@@ -48,6 +48,20 @@ class Record:
         """For the slot."""
         return dict(vars(self))
 
+    def for_kind(self, kind: str) -> Record:
+        """A new record of another kind that knows what was said about place and wishes."""
+        return Record(
+            kind=kind,
+            place=self.place,
+            place_said=self.place_said,
+            languages=self.languages,
+            gender=self.gender,
+            services=self.services,
+            accessibility=self.accessibility,
+            wishes_asked=self.wishes_asked and not self.code,
+            words=self.words,
+        )
+
     @property
     def topic(self) -> str:
         """The flow of topics.yml that this is about."""
@@ -69,7 +83,7 @@ class Record:
         """What staff will see: only what is needed to help."""
         return {
             "place": self.place_said,
-            "languages": self.languages,
+            "languages": list(self.languages),
             "gender": self.gender,
             "services": self.services,
             "accessibility": self.accessibility,

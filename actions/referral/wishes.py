@@ -35,7 +35,9 @@ _SERVICES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ),
     (
         "trans_inclusive",
-        re.compile(r"\b(trans\w*|non[- ]?binary|enby|queer|lgbt\w*|lesbian|bi ?sexual|gay|gender)\b(?!vag)"),
+        re.compile(
+            r"\b(trans\w*|non[- ]?binary|enby|queer|lgbt\w*|lesbian|bi ?sexual|gay|gender[- ](diverse|affirming|fluid|queer))\b"
+        ),
     ),
     (
         "postpartum",

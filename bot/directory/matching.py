@@ -79,9 +79,10 @@ def _right_gender(practitioner: Practitioner, wish: Wish) -> bool:
     return not wish.gender or practitioner.gender == wish.gender
 
 
-def _order(one: Match) -> tuple[int, float, str]:
-    """Fewest wishes unmet first, then the shortest way."""
-    return len(one.unmet), one.km if one.km is not None else float("inf"), one.practitioner.id
+def _order(one: Match) -> tuple[int, float, int, str]:
+    """Fewest wishes unmet first, then the shortest way, then those whom more people can talk with."""
+    way = one.km if one.km is not None and one.practitioner.role != "coach" else float("inf")
+    return len(one.unmet), way, -len(one.practitioner.languages), one.practitioner.id
 
 
 def _judged(practitioner: Practitioner, wish: Wish) -> Match:
