@@ -23,6 +23,11 @@ _SPOKEN = frozenset(
         "other_language",
     )
 )
+_FEELINGS = frozenset(
+    ("feeling_broken_shame", "frustrated_hopeless", "doctor_dismissed", "relationship_strain", "family_pressure")
+)
+"""Topics that people tell rather than ask about; someone who is ashamed gets a word before the next question."""
+
 _SMALLTALK = {"greet": "utter_greet_in_form", "thanks": "utter_thanks", "how_are_you": "utter_how_are_you"}
 
 
@@ -36,7 +41,8 @@ def digress(exchange: Exchange, *, heard_something: bool) -> bool:
     if not exchange.text:
         return False
     if intent == "ask" and f"utter_ask/{exchange.key}" in knowledge():
-        if not exchange.is_question or confidence < _SURE:
+        told = exchange.key in _FEELINGS and confidence >= _VERY_SURE and not heard_something
+        if not told and (not exchange.is_question or confidence < _SURE):
             return False
         answer(exchange.dispatcher, exchange.memory, exchange.key)
         return True
@@ -52,6 +58,11 @@ def digress(exchange: Exchange, *, heard_something: bool) -> bool:
         _say_as(exchange, exchange.topic, _SMALLTALK[exchange.key])
         return True
     return False
+
+
+def to_a_person(exchange: Exchange) -> None:
+    """Somebody asks for a person in the middle of a form."""
+    _say_as(exchange, "talk_to_human", "utter_talk_to_human")
 
 
 def _say_as(exchange: Exchange, topic: str, name: str) -> None:

@@ -20,7 +20,7 @@ CHOICES = ("answer_history", "answer_referral")
 
 _YES = re.compile(
     r"^\W*(yes|yeah|yep|yup|ya|haan?|ji|ok(ay)?|sure|please do|go (on|ahead)|let'?s (go|start|do)|start|"
-    r"why not|theek hai|thik hai|of course|that'?s (right|it|correct)|do it)\b|"
+    r"why not|(now )?(it|that|this|all)('?s| is) (all )?(right|correct|true|fine)|theek hai|thik hai|of course|that'?s (right|it|correct)|do it)\b|"
     r"^\W*(fine|right|correct|sahi( hai)?|alright|all right|i (would|want to|do))( (please|with me|"
     r"by me|then|yes))?\W*$"
 )
@@ -31,47 +31,52 @@ _NO = re.compile(
 )
 _CONTROLS: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
-        "stop",
-        re.compile(
-            r"^\W*(please )?(stop|cancel|quit|exit|end|enough|no more|abort|bas|band karo|ruk\w*)( (it|this|"
-            r"now|please|asking|here|the questions))*\W*$|\b(stop asking|don'?t ask (me )?(any ?more|more)|"
-            r"stop (this|these|the) (questions?|form|history)|i want to stop|(don'?t|dont|"
-            r"do not) want to (go on|continue|answer (any ?more|more)|do this)|no more questions|"
-            r"leave me alone|forget (it|this)|never ?mind)\b"
-        ),
+        "skip_all",
+        re.compile(r"\bskip (all|everything|the rest|them all)\b|\b(rest|all of (it|them)) skip\b"),
     ),
     (
         "later",
         re.compile(
-            r"^\W*(later|not now|another time|some other time|tomorrow|pause|baad me\w*|kal)\W*$|"
-            r"\b(come back (later|tomorrow|another)|(do|finish|continue|answer) (this|it|that|"
-            r"the rest) (later|tomorrow|another)|need a break|have to go|gotta go|take a break|not today)\b"
+            r"^\W*(later|not now|another time|some other time|tomorrow|pause|baad me\w*|kal)\b(?! i (was|had))|"
+            r"\b(come back (later|tomorrow|another)|(do|finish|continue|answer) (this|it|that|the rest) "
+            r"(later|tomorrow|another)|need a break|have to go|gotta go|take a break|not today|not right now)\b"
+        ),
+    ),
+    (
+        "stop",
+        re.compile(
+            r"^\W*(please )?(stop|cancel|quit|exit|end|enough|no more|abort|bas|band karo|ruk\w*)"
+            r"( (it|this|now|please|asking|here|the questions))*\W*$|"
+            r"\b(please stop|stop please|(can|could|let'?s|lets) (we |you |i )?(please )?stop|i want to stop|stop here|"
+            r"stop asking|don'?t ask (me )?(any ?more|more)|stop (this|these|the) (questions?|form|history)|"
+            r"(don'?t|dont|do not) want to (go on|continue|answer (any ?more|more)|do this)|no more questions|"
+            r"leave me alone|forget (it|this)|never ?mind)\b"
         ),
     ),
     (
         "skip",
         re.compile(
             r"^\W*(skip|pass|next|no comment|blank|leave (it|this)|i'?d rather not( say| answer)?|"
-            r"rather not( say| answer)?|prefer not( to)?( say| answer)?|don'?t want to (say|answer|"
-            r"tell)( that| this)?|not (saying|telling|answering)( that| this)?|nahi batana|skip (it|this|"
-            r"that)( one| question)?|next (one|question))( please| pls)?\W*$|\b(skip (this|that|it)|"
-            r"next question|rather not (say|answer|tell)|prefer not to|(don'?t|dont|do not) want to (say|"
-            r"answer|tell|talk about (it|this|that)))\b"
+            r"rather not( say| answer)?|prefer not( to)?( say| answer)?|"
+            r"don'?t want to (say|answer|tell)( that| this)?|not (saying|telling|answering)( that| this)?|"
+            r"nahi batana|skip (it|this|that)( one| question)?|next (one|question))( please| pls)?\W*$|"
+            r"\b(skip (this|that|it)|next question|rather not (say|answer|tell)|prefer not to|"
+            r"(don'?t|dont|do not) want to (say|answer|tell|talk about (it|this|that)))\b"
         ),
     ),
     (
         "why",
         re.compile(
-            r"^\W*(why)\W*$|\bwhy (do|are|would|does|should|did) (you|u|it|i)\b.{0,30}\b(ask\w*|need|want|"
-            r"know|matter|answer)\b|\bwhat (do you need|is) (that|this|it) for\b|\bkyu(n)? (puch|pooch|"
-            r"chahiye)\w*"
+            r"^\W*why\W*$|\bwhy (do|are|would|does|should|did) (you|u|it|i)\b.{0,30}"
+            r"\b(ask\w*|need|want|know|matter|answer)\b|\bwhat (do you need|is) (that|this|it) for\b|"
+            r"\bkyu(n)? (puch|pooch|chahiye)\w*"
         ),
     ),
     (
         "who",
         re.compile(
-            r"\bwho (can|will|gets to|is going to|all)?\s*(see|sees|read|reads|seen|have access)\b|\bis (this|"
-            r"it) (private|confidential|anonymous|secret)\b|\bkaun (dekh|padh)\w*"
+            r"\bwho (can|will|gets to|is going to|all)?\s*(see|sees|read|reads|seen|have access)\b|"
+            r"\bis (this|it) (private|confidential|anonymous|secret)\b|\bkaun (dekh|padh)\w*"
         ),
     ),
     (
@@ -139,7 +144,7 @@ class Exchange:
 
     @property
     def control(self) -> str | None:
-        """``stop``, ``later``, ``skip``, ``why``, ``who`` or ``back``, if that is what was written."""
+        """``stop``, ``later``, ``skip``, ``skip_all``, ``why``, ``who`` or ``back``, if that is what was written."""
         return next((name for name, pattern in _CONTROLS if self.text and pattern.search(self.plain)), None)
 
     @property

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from datetime import date
 
-from actions.digression import digress
+from actions.digression import digress, to_a_person
 from actions.exchange import Exchange
+from actions.history.clauses import clauses
+from actions.history.cues import plain_text
 from actions.history.record import Answer, Record
 from actions.history.summary import short
 from actions.history.understand import CHOICES, SEVERAL, Heard, understand
@@ -29,6 +31,9 @@ ELSEWHERE = {
 }
 """Wishes that lead to another form."""
 
+_SHORT = 10
+"""Words of a message that is nothing but a time."""
+
 _PATIENCE = 3
 """Times a question is asked while the person tells other things; then it is left."""
 
@@ -36,6 +41,16 @@ _PATIENCE = 3
 def today() -> date:
     """Today where the team works."""
     return services().local_time().date()
+
+
+def hear_anything(text: str) -> Heard:
+    """What a message says when no question is open: also a bare time ("no, 2k19")."""
+    heard = understand(text, today())
+    if heard.began is None and len(text.split()) <= _SHORT:
+        when = understand(text, today(), asked="began").began
+        if when is not None and when.precision not in (Precision.EVENT, Precision.UNKNOWN):
+            heard.began = when
+    return heard
 
 
 def answered(exchange: Exchange, record: Record) -> bool:
@@ -49,25 +64,46 @@ def answered(exchange: Exchange, record: Record) -> bool:
     if exchange.intent in ELSEWHERE and exchange.confidence > 0.6 and not answers_question:
         return True
     if exchange.intent == "talk_to_human" and exchange.confidence > 0.6 and not heard:
-        exchange.say("utter_talk_to_human")
+        to_a_person(exchange)
         return True
     if digress(exchange, heard_something=bool(heard)):
         return False
+    if corrects or len(clauses(plain_text(exchange.text))) > 1:
+        _hear_more(heard, understand(exchange.text, today()), record, corrects)
     before = set(record.answers) - {question}
     filled = fill(record, heard, exchange.text, question=question, overwrite=corrects)
     changed = [name for name in filled if name in before]
     if changed and corrects:
         exchange.say("utter_history_changed", buttons=[], changed=" ".join(short(record, name) for name in changed))
     care(exchange, heard)
-    if question in filled or (question in record.answers and not (changed and corrects)):
+    if corrects and changed and question not in filled:
+        return False
+    if question in filled or question in record.answers:
         advance(record)
     elif not filled or record.asked.get(question, 0) >= _PATIENCE:
         _in_own_words(exchange, record, question)
     return False
 
 
+def _hear_more(heard: Heard, story: Heard, record: Record, corrects: bool) -> None:
+    """Add what a message of several parts, or a correction, says besides the answer to the open question."""
+    for name, choices in story.choices.items():
+        if corrects and name in record.answers and name != record.step:
+            heard.choices[name] = choices
+        else:
+            heard.choices.setdefault(name, choices)
+    heard.began = heard.began or story.began
+    others = {name for name in heard.choices if name in record.answers} | ({"began"} if heard.began else set())
+    if corrects and others - {record.step} and heard.choices.get(record.step, ("",))[0] in _NO_MORE_THAN_A_NO:
+        # The "no" of "no, it was 2021" answers nothing.
+        del heard.choices[record.step]
+
+
+_NO_MORE_THAN_A_NO = frozenset(("nothing", "nothing_known", "no", "never"))
+
+
 def _which_to_change(exchange: Exchange, record: Record) -> bool:
-    changed = fill(record, understand(exchange.text, today()), exchange.text, question=None, overwrite=True)
+    changed = fill(record, hear_anything(exchange.text), exchange.text, question=None, overwrite=True)
     if changed:
         exchange.say("utter_history_changed", buttons=[], changed=" ".join(short(record, name) for name in changed))
     record.step = "confirm"

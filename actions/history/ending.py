@@ -70,6 +70,10 @@ def after_buttons(record: Record) -> list[dict[str, str]]:
 def command(exchange: Exchange, record: Record, wish: str) -> bool:
     """A wish about a history that is there, typed or pressed at any time; true when nothing is open after it."""
     if not record.version and not (record.agreed and record.answers):
+        if wish == "show":  # who asks for it may as well want to begin it
+            exchange.say("utter_history_none_yet", buttons=[])
+            record.step = "consent"
+            return False
         exchange.say("utter_history_none")
         return True
     match wish:

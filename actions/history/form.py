@@ -17,7 +17,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.digression import digress
 from actions.exchange import Exchange
 from actions.history import ending, questions
-from actions.history.answering import CORRECTS, ELSEWHERE, advance, answered, care, fill, today
+from actions.history.answering import CORRECTS, ELSEWHERE, advance, answered, care, fill, hear_anything, today
 from actions.history.record import QUESTIONS, Answer, Record
 from actions.history.summary import short
 from actions.history.understand import CHOICES, Heard, understand
@@ -47,7 +47,12 @@ class ValidateOnsetHistory(Action):
         record = Record.of(tracker.get_slot(SLOT))
         begins = not record.step or tracker.get_slot("requested_slot") != DONE
         goes_on = begins and tracker.get_slot("paused_form") == FORM and exchange.key == "show"
-        if exchange.intent == "history" and (begins or exchange.confidence >= _SURE) and not goes_on:
+        if (
+            exchange.intent == "history"
+            and not (exchange.control and not begins)
+            and (begins or exchange.confidence >= _SURE)
+            and not goes_on
+        ):
             under_way = record.agreed and record.step in QUESTIONS and not begins
             done = ending.command(exchange, record, exchange.key) and not under_way
         elif begins and exchange.choice is None:
@@ -169,6 +174,12 @@ def _controlled(exchange: Exchange, record: Record, control: str) -> bool:
         case "later":
             exchange.say("utter_history_paused")
             return True
+        case "skip_all":
+            for name in QUESTIONS:
+                if name not in record.answers:
+                    record.skip(name)
+            if record.agreed:
+                record.step = "confirm"
         case "why":
             exchange.say(
                 f"utter_history_why_{record.step}" if record.step in QUESTIONS else "utter_history_why", buttons=[]
@@ -246,8 +257,8 @@ def _decided(exchange: Exchange, record: Record, question: str, answer: str) -> 
 
 def _at_the_end(exchange: Exchange, record: Record) -> bool:
     """Typed words at the summary or at the offer to share: a yes, a no, a correction, or something else."""
-    heard = understand(exchange.text, today())
-    if heard and (record.step == "confirm" or CORRECTS.search(exchange.plain)) and not exchange.is_question:
+    heard = hear_anything(exchange.text)
+    if heard and (record.step == "confirm" or CORRECTS.search(exchange.plain)) and "?" not in exchange.text:
         changed = fill(record, heard, exchange.text, question=None, overwrite=True)
         if changed:
             exchange.say("utter_history_changed", buttons=[], changed=" ".join(short(record, name) for name in changed))

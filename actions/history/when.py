@@ -90,7 +90,7 @@ class When:
             case Precision.AGE:
                 understood = f"at the age of {self.value.replace('-', ' to ')}"
             case Precision.EVENT:
-                return self.words or self.value
+                return self.words if self.words and len(self.words) <= _SHORT_WORDS else self.value
             case Precision.UNKNOWN:
                 return "not sure when"
         about = "about " if self.approximate and self.precision is not Precision.AGE else ""
@@ -136,6 +136,9 @@ def read_when(text: str, today: date, *, asked: bool = True) -> When | None:
 
 _MAX_READ = 1500
 """Characters that are read: nobody needs more to tell a time, and libraries are slow on very long texts."""
+
+_SHORT_WORDS = 40
+"""Characters of an event told in the person's own words; in a longer message the event is named alone."""
 
 Rule = Callable[[str, date, bool], Iterator[When]]
 

@@ -135,7 +135,8 @@ async def _show_matches(exchange: Exchange, record: Record) -> None:
     before, record.shown = record.shown, [one.practitioner.id for one in shown]
     name, values = _how_to_say(record, matches)
     if record.shown == before and record.asked["pick"] > 1:
-        name, values = "utter_referral_pick_again", {}
+        short = "\n".join(f"{number}. {_where(one)}" for number, one in enumerate(shown, start=1))
+        name, values = "utter_referral_pick_again", {"matches": short or "nobody yet"}
     choices = [(_choice(number, len(shown)), "pick", str(number)) for number in range(len(shown))]
     others = [("Other wishes", "wishes", "again")]
     if record.kind == "physiotherapist":
@@ -174,13 +175,19 @@ def _how_to_say(record: Record, matches: Matches) -> tuple[str, dict[str, str]]:
     return "utter_referral_none_near", {"matches": listed, "km": f"{matches.nearest.km or 0:.0f}"}
 
 
-def _describe(one: Match, *, by_video: bool = False) -> str:
-    """One match in plain words: who, where, why, and what does not fit."""
+def _where(one: Match, *, by_video: bool = False) -> str:
+    """Who, and where."""
     who = one.practitioner
     where = "online" if who.role == "coach" else ", ".join(filter(None, (who.area, who.city)))
     near = one.km is not None and who.role != "coach" and not by_video
     way = f", about {max(1, round(one.km or 0))} km away" if near else ", by video" if by_video else ""
-    parts = [f"{who.name} ({where}{way})."]
+    return f"{who.name} ({where}{way})"
+
+
+def _describe(one: Match, *, by_video: bool = False) -> str:
+    """One match in plain words: who, where, why, and what does not fit."""
+    who = one.practitioner
+    parts = [f"{_where(one, by_video=by_video)}."]
     if one.met:
         parts.append(f"Fits: {', '.join(one.met)}.")
     if one.unmet:

@@ -30,6 +30,7 @@ from actions.referral.steps import (
 )
 from actions.referral.wishes import read_wishes
 from actions.services import services
+from bot.codes import code_in
 from bot.directory.gazetteer import Place
 from bot.storage.database import StorageUnavailable
 
@@ -98,8 +99,14 @@ class ActionAskReferral(Action):
 
 
 async def _turn(exchange: Exchange, record: Record, begins: bool) -> bool:
-    if exchange.intent == "referral" and (begins or exchange.confidence >= _SURE):
+    if (
+        exchange.intent == "referral"
+        and not (exchange.control and not begins)
+        and (begins or exchange.confidence >= _SURE)
+    ):
         under_way = not begins and record.step != "withdraw"
+        if under_way and exchange.key == "withdraw" and code_in(exchange.text) is None:
+            return await decided(exchange, record, "consent", "no")  # nothing is sent yet that could be taken back
         return await standing.command(exchange, record, exchange.key) and not under_way
     if exchange.choice is not None and exchange.choice[0] in ("status", "withdraw", "code"):
         return await standing.pressed(exchange, record, *exchange.choice)
@@ -136,6 +143,8 @@ async def _take(exchange: Exchange, record: Record) -> bool:
     if exchange.choice is not None:
         return await _pressed(exchange, record, *exchange.choice)
     control = exchange.control
+    if control == "skip_all":
+        control = "skip"
     if control in ("stop", "later"):
         exchange.say("utter_referral_stopped" if control == "stop" else "utter_referral_paused")
         return True

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 
-from actions.digression import digress
+from actions.digression import digress, to_a_person
 from actions.exchange import Exchange
 from actions.referral import sending, standing
 from actions.referral.contact import BadContact, Contact, read_contact
 from actions.referral.record import Record
 from actions.referral.wishes import Wishes, read_wishes
 from actions.services import services
-from bot.directory.gazetteer import Place
+from bot.directory.gazetteer import Place, key_of
 from bot.directory.places import Found, Kind
+from bot.directory.regions import regions_named
 
 KINDS = {"find_physio": "physiotherapist", "find_coach": "coach"}
 ELSEWHERE = {
@@ -22,8 +23,14 @@ ELSEWHERE = {
 }
 """Wishes that lead to another form."""
 
-_NUMBER = re.compile(r"\b(?:(?P<digit>[1-3])|(?P<word>first|second|third|1st|2nd|3rd|one|two|three))\b")
+_NUMBER = re.compile(
+    r"\b(?:(?P<digit>[1-3])|(?P<word>first|second|third|1st|2nd|3rd|one|two|three|pehl[aei]|do+sr[aei]|du+sr[aei]|teesr[aei]))\b"
+)
 _NUMBERS = {"first": 1, "1st": 1, "one": 1, "second": 2, "2nd": 2, "two": 2, "third": 3, "3rd": 3, "three": 3}
+_IN_HINDI = {"p": 1, "d": 2, "t": 3}
+"""Pehla, dusra, teesra and their other forms by their first letters."""
+
+_NAMES_KIND = re.compile(r"\b(coach\w*|physio\w*)\b")
 _NOBODY = re.compile(r"\b(none|no(body| one)|neither|not (these|them|any)|someone else|others?|koi nahi)\b")
 _ANY = re.compile(r"\b(any|either|whoever|you (choose|decide)|does ?n[o']t matter|all (fine|ok)|koi bhi)\b")
 _TEAM = re.compile(
@@ -49,10 +56,10 @@ async def _aside(exchange: Exchange, record: Record, heard: bool = False) -> boo
     if exchange.intent in ELSEWHERE and exchange.confidence > 0.6 and not heard:
         return True
     if exchange.intent == "talk_to_human" and exchange.confidence > 0.6 and not heard:
-        exchange.say("utter_talk_to_human")
+        to_a_person(exchange)
         return True
     wanted = KINDS.get(exchange.intent)
-    if wanted is not None and wanted != record.kind and exchange.confidence > 0.6:
+    if wanted is not None and wanted != record.kind and not heard and _NAMES_KIND.search(exchange.plain):
         vars(record).update(vars(record.for_kind(wanted)))
         exchange.topic = record.topic
         go_on(record)
@@ -64,7 +71,7 @@ def note_wishes(record: Record, wishes: Wishes, text: str) -> None:
     record.languages = list(dict.fromkeys([*record.languages, *wishes.languages]))
     record.services = list(dict.fromkeys([*record.services, *wishes.services]))
     record.accessibility = list(dict.fromkeys([*record.accessibility, *wishes.accessibility]))
-    record.gender = wishes.gender or record.gender
+    record.gender = "" if wishes.any_gender else wishes.gender or record.gender
     if wishes and text and not wishes.none:
         record.words = " ".join(text.split())[:300]
 
@@ -103,13 +110,14 @@ async def take_place(exchange: Exchange, record: Record) -> bool:
 
 
 async def take_which_place(exchange: Exchange, record: Record) -> bool:
-    words = set(exchange.plain.replace(",", " ").split())
+    words = {word for name in regions_named(key_of(exchange.text)) for word in name.split()}
+    words |= set(exchange.plain.replace(",", " ").split())
     fitting = [
         row
         for row in record.candidates
         if words & (set(row["region"].lower().replace(",", " ").split()) | {row["country"].lower()})
     ]
-    number = _number(exchange.plain)
+    number = None if fitting else _number(exchange.plain)
     if len(fitting) == 1 or (number is not None and number <= len(record.candidates)):
         place = Place(**(fitting[0] if len(fitting) == 1 else record.candidates[(number or 1) - 1]))
         record.set_place(place)
@@ -142,20 +150,24 @@ def _number(plain: str) -> int | None:
     match = _NUMBER.search(plain)
     if match is None:
         return None
-    return int(match["digit"]) if match["digit"] else _NUMBERS[match["word"]]
+    return int(match["digit"]) if match["digit"] else _NUMBERS.get(match["word"]) or _IN_HINDI[match["word"][0]]
 
 
 async def take_pick(exchange: Exchange, record: Record) -> bool:
+    entries, _ = await services().directory.entries()
+    named = [one.id for one in entries if one.id in record.shown and one.name.lower() in exchange.plain]
+    if named:
+        return await picked(exchange, record, str(record.shown.index(named[0])))
     number = _number(exchange.plain)
     if number is not None and number <= len(record.shown):
         return await picked(exchange, record, str(number - 1))
     if _TEAM.search(exchange.plain) or (_NOBODY.search(exchange.plain) and not exchange.is_question):
         return await picked(exchange, record, "team")
-    if _ANY.search(exchange.plain) and record.shown:
+    wishes = read_wishes(exchange.text, asked=False)
+    if _ANY.search(exchange.plain) and record.shown and not wishes:
         return await picked(exchange, record, "0")
     places = services().directory.places
     found = places.find(exchange.text, asked=False)
-    wishes = read_wishes(exchange.text, asked=False)
     if found.kind in (Kind.PLACE, Kind.AMBIGUOUS):
         note_place(record, found, exchange.text)
     elif not wishes:

@@ -9,7 +9,8 @@ from functools import lru_cache
 from bot.directory.practitioner import known_languages
 
 _INDIAN = """
-Hindi Tamil Telugu Kannada Malayalam Marathi Bengali Gujarati Punjabi Urdu Odia Assamese Konkani Nepali Sindhi Kashmiri
+Hindi Tamil Telugu Kannada Malayalam Marathi Bengali Gujarati Punjabi Urdu Odia Assamese Konkani Nepali Sindhi Kashmiri Rajasthani Bhojpuri Haryanvi
+Tulu Dogri Manipuri Santali
 Maithili Sanskrit
 """.split()
 _ABROAD = """
@@ -23,7 +24,12 @@ _WOMAN = re.compile(
     r"men|guy)s?\b|\bno (men|males?|man)\b"
 )
 _MAN = re.compile(r"\b(a man|male|gents?|guy)\b")
-_NOT_WOMAN_WISH = re.compile(r"\b(any|either|no preference|doesn'?t matter|dont care|don'?t mind|koi bhi)\b")
+_ANY_GENDER = re.compile(
+    r"\b(any|either|no preference|(doesn'?t|does not|dont|don'?t) (matter|care|mind)|koi bhi|(is|are) (ok|fine) too)\b"
+)
+_ABOUT_GENDER = re.compile(
+    r"\b(gender|man or (a )?woman|male or female|either|(a )?(man|male|woman) (is|are) (ok|fine) too)\b"
+)
 _NON_BINARY = re.compile(r"\b(non[- ]?binary|enby|nb) (coach|physio\w*|therapist|person)\b")
 _SERVICES: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
@@ -80,16 +86,18 @@ _NEGATED = re.compile(r"\b(no|not|without|never|don'?t (want|need)|except)\W+(\w
 
 @dataclass(frozen=True)
 class Wishes:
-    """What was heard. ``none`` says that nothing special is wished."""
+    """What was heard. ``none``: nothing special is wished. ``any_gender``: a wish for a gender is taken back."""
 
     languages: tuple[str, ...] = ()
     gender: str = ""
     services: tuple[str, ...] = ()
     accessibility: tuple[str, ...] = ()
     none: bool = False
+    any_gender: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.languages or self.gender or self.services or self.accessibility or self.none)
+        wished = self.languages or self.gender or self.services or self.accessibility
+        return bool(wished or self.none or self.any_gender)
 
 
 @lru_cache(maxsize=1)
@@ -110,8 +118,10 @@ def read_wishes(text: str, *, asked: bool) -> Wishes:
     services = tuple(name for name, cue in _SERVICES if _wished(cue, plain))
     accessibility = tuple(name for name, cue in _ACCESS if cue.search(plain))
     gender = _gender(plain)
-    none = asked and not (languages or services or accessibility or gender) and _NONE.search(plain) is not None
-    return Wishes(languages, gender, services, accessibility, none)
+    any_gender = _ANY_GENDER.search(plain) is not None and _ABOUT_GENDER.search(plain) is not None
+    heard = bool(languages or services or accessibility or gender or any_gender)
+    none = asked and not heard and _NONE.search(plain) is not None
+    return Wishes(languages, "" if any_gender else gender, services, accessibility, none, any_gender)
 
 
 def _wished(cue: re.Pattern[str], plain: str) -> bool:
@@ -120,8 +130,6 @@ def _wished(cue: re.Pattern[str], plain: str) -> bool:
 
 
 def _gender(plain: str) -> str:
-    if _NOT_WOMAN_WISH.search(plain) and re.search(r"\b(gender|man or (a )?woman|male or female|either)\b", plain):
-        return ""
     if _NON_BINARY.search(plain):
         return "non-binary"
     if _WOMAN.search(re.sub(r"\b(she|her)\b(?! (must|should|to be))", " ", plain)):

@@ -60,7 +60,7 @@ def match(practitioners: Iterable[Practitioner], wish: Wish, *, near_km: float =
         for practitioner in practitioners
         if practitioner.role == wish.role and practitioner.taking_new and _right_gender(practitioner, wish)
     ]
-    candidates.sort(key=_order)
+    candidates.sort(key=lambda one: _order(one, wish.languages))
     if wish.role == "coach":  # coaches work online: no way is too far
         return Matches(near=tuple(candidates[:AT_MOST]))
     by_video = [one for one in candidates if "video" in one.practitioner.services]
@@ -79,10 +79,11 @@ def _right_gender(practitioner: Practitioner, wish: Wish) -> bool:
     return not wish.gender or practitioner.gender == wish.gender
 
 
-def _order(one: Match) -> tuple[int, float, int, str]:
-    """Fewest wishes unmet first, then the shortest way, then those whom more people can talk with."""
+def _order(one: Match, wished: tuple[str, ...]) -> tuple[int, float, int, int, str]:
+    """Fewest wishes unmet first, then the shortest way, then whose own language it is, then who speaks more."""
     way = one.km if one.km is not None and one.practitioner.role != "coach" else float("inf")
-    return len(one.unmet), way, -len(one.practitioner.languages), one.practitioner.id
+    own = sum(one.practitioner.languages.index(name) for name in wished if name in one.practitioner.languages)
+    return len(one.unmet), way, own, -len(one.practitioner.languages), one.practitioner.id
 
 
 def _judged(practitioner: Practitioner, wish: Wish) -> Match:
