@@ -20,7 +20,8 @@ CHOICES = ("answer_history", "answer_referral")
 
 _YES = re.compile(
     r"^\W*(yes|yeah|yep|yup|ya|haan?|ji|ok(ay)?|sure|please do|go (on|ahead)|let'?s (go|start|do)|start|"
-    r"why not|(now )?(it|that|this|all)('?s| is) (all )?(right|correct|true|fine)|theek hai|thik hai|of course|that'?s (right|it|correct)|do it)\b|"
+    r"why not|(now )?(it|that|this|all)('?s| is) (all )?(right|correct|true|fine)|theek hai|thik hai|of course|"
+    r"that'?s (right|it|correct)|do it)\b|"
     r"^\W*(fine|right|correct|sahi( hai)?|alright|all right|i (would|want to|do))( (please|with me|"
     r"by me|then|yes))?\W*$"
 )
@@ -35,22 +36,23 @@ _CONTROLS: tuple[tuple[str, re.Pattern[str]], ...] = (
         re.compile(r"\bskip (all|everything|the rest|them all)\b|\b(rest|all of (it|them)) skip\b"),
     ),
     (
+        "stop",
+        re.compile(
+            r"^\W*(please )?(cancel|quit|exit|end|enough|no more|abort|bas|band karo|ruk\w*)"
+            r"( (it|this|now|please|asking|here|the questions))*\W*$|"
+            r"^\W*(please )?stop\b(?! (hurt|the pain|work|think))|"
+            r"\b(please stop|stop please|(can|could|let'?s|lets) (we |you |i )?(please )?stop|i want to stop|stop here|"
+            r"stop asking|don'?t ask (me )?(any ?more|more)|stop (this|these|the) (questions?|form|history)|"
+            r"(don'?t|dont|do not) want to (go on|continue|answer (any ?more|more)|do this)|no more questions|"
+            r"leave me alone|forget (it|this)|never ?mind)\b"
+        ),
+    ),
+    (
         "later",
         re.compile(
             r"^\W*(later|not now|another time|some other time|tomorrow|pause|baad me\w*|kal)\b(?! i (was|had))|"
             r"\b(come back (later|tomorrow|another)|(do|finish|continue|answer) (this|it|that|the rest) "
             r"(later|tomorrow|another)|need a break|have to go|gotta go|take a break|not today|not right now)\b"
-        ),
-    ),
-    (
-        "stop",
-        re.compile(
-            r"^\W*(please )?(stop|cancel|quit|exit|end|enough|no more|abort|bas|band karo|ruk\w*)"
-            r"( (it|this|now|please|asking|here|the questions))*\W*$|"
-            r"\b(please stop|stop please|(can|could|let'?s|lets) (we |you |i )?(please )?stop|i want to stop|stop here|"
-            r"stop asking|don'?t ask (me )?(any ?more|more)|stop (this|these|the) (questions?|form|history)|"
-            r"(don'?t|dont|do not) want to (go on|continue|answer (any ?more|more)|do this)|no more questions|"
-            r"leave me alone|forget (it|this)|never ?mind)\b"
         ),
     ),
     (

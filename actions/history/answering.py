@@ -31,6 +31,13 @@ ELSEWHERE = {
 }
 """Wishes that lead to another form."""
 
+_INSTEAD = re.compile(r"\b(?:but|no wait|i meant?|actually|rather)\b", re.IGNORECASE)
+"""Behind it stands what is right: "i said c section but it was a normal delivery"."""
+
+_HURTS = re.compile(
+    r"\b(hurt\w*|pain\w*|burn\w*|not|never|no|n't|cant|can'?t|cannot|dard|nahi|now|tight\w*|impossible|wall|stuck)\b"
+)
+
 _SHORT = 10
 """Words of a message that is nothing but a time."""
 
@@ -69,7 +76,10 @@ def answered(exchange: Exchange, record: Record) -> bool:
     if digress(exchange, heard_something=bool(heard)):
         return False
     if corrects or len(clauses(plain_text(exchange.text))) > 1:
-        _hear_more(heard, understand(exchange.text, today()), record, corrects)
+        meant = _INSTEAD.split(exchange.text)[-1] if corrects else exchange.text
+        _hear_more(heard, understand(meant, today()), record, corrects)
+    if question == "comfortable" and not _HURTS.search(exchange.plain):
+        heard.choices.pop("where", None)  # "sex was good" tells what is no problem
     before = set(record.answers) - {question}
     filled = fill(record, heard, exchange.text, question=question, overwrite=corrects)
     changed = [name for name in filled if name in before]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from actions.exchange import Exchange, button
 from actions.history.record import Record
 from actions.history.summary import summary
 from actions.knowledge import knowledge
 from bot.model import Keeps
+
+_TELLS = re.compile(r"\b(tell|told|share|began|begin|start\w*|bata\w*|shuru)\b")
+"""Somebody who wants to tell it, not to see it."""
 
 
 def confirmed(exchange: Exchange, record: Record, *, quietly: bool = False) -> bool:
@@ -70,7 +75,7 @@ def after_buttons(record: Record) -> list[dict[str, str]]:
 def command(exchange: Exchange, record: Record, wish: str) -> bool:
     """A wish about a history that is there, typed or pressed at any time; true when nothing is open after it."""
     if not record.version and not (record.agreed and record.answers):
-        if wish == "show":  # who asks for it may as well want to begin it
+        if wish == "show" and _TELLS.search(exchange.plain):
             exchange.say("utter_history_none_yet", buttons=[])
             record.step = "consent"
             return False

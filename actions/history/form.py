@@ -30,6 +30,11 @@ SLOT = "history"
 DONE = "history_done"
 
 _SURE = 0.5
+_FOR_HER = re.compile(
+    r"\b(my|our) (wife|girlfriend|gf|fianc\w*|spouse)('?s)?\b(?!.{0,40}\b(and i|is supportive|supports|is patient)\b)|"
+    r"\bfor (her|them)\b|\bmeri (wife|patni|biwi|gf)\b"
+)
+"""A partner who tells it for the person."""
 
 
 class ValidateOnsetHistory(Action):
@@ -46,6 +51,8 @@ class ValidateOnsetHistory(Action):
         exchange = Exchange.of(dispatcher, tracker, TOPIC)
         record = Record.of(tracker.get_slot(SLOT))
         begins = not record.step or tracker.get_slot("requested_slot") != DONE
+        if begins and (exchange.memory.asker == "partner" or _FOR_HER.search(exchange.plain)):
+            record.teller = exchange.memory.asker = "partner"
         goes_on = begins and tracker.get_slot("paused_form") == FORM and exchange.key == "show"
         if (
             exchange.intent == "history"
@@ -92,8 +99,6 @@ class ActionAskHistory(Action):
 
 def _begin(exchange: Exchange, record: Record) -> bool:
     """The form opens: for the first time, again after a pause, or to look at what is there."""
-    if exchange.memory.asker == "partner":
-        record.teller = "partner"
     heard = understand(exchange.text, today()) if exchange.text else Heard()
     if record.agreed and record.confirmed:
         ending.show(exchange, record)

@@ -123,6 +123,8 @@ def _comfortable(plain: str, asked: bool) -> set[str]:
         return {"unsure"}
     if asked and says("cannot_know"):
         return {"unsure"}
+    if first(known["one_fine_one_never"], plain):
+        return {"sometimes"}
     if says("before"):
         return {"before"}
     if _mixed(parts, asked):

@@ -90,7 +90,7 @@ class When:
             case Precision.AGE:
                 understood = f"at the age of {self.value.replace('-', ' to ')}"
             case Precision.EVENT:
-                return self.words if self.words and len(self.words) <= _SHORT_WORDS else self.value
+                return self.value
             case Precision.UNKNOWN:
                 return "not sure when"
         about = "about " if self.approximate and self.precision is not Precision.AGE else ""
@@ -136,9 +136,6 @@ def read_when(text: str, today: date, *, asked: bool = True) -> When | None:
 
 _MAX_READ = 1500
 """Characters that are read: nobody needs more to tell a time, and libraries are slow on very long texts."""
-
-_SHORT_WORDS = 40
-"""Characters of an event told in the person's own words; in a longer message the event is named alone."""
 
 Rule = Callable[[str, date, bool], Iterator[When]]
 
@@ -345,11 +342,11 @@ def _event(text: str, asked: bool) -> str | None:
         return match.group(0).strip()
     for match in EVENT.finditer(text):
         if EVENT_WORDS.search(match["event"]):
-            return match["event"].strip()
+            return match.group(0).strip()
         if asked and re.match(
             r"(ever since|since|after)\s+(?:(?:my|our|the|an?|her|his)\s+)+[a-z]{4,}|ever since\s+\w", match.group(0)
         ):
-            return match["event"].strip()
+            return match.group(0).strip()
     if match := ALWAYS.search(text):
         return match.group(0)
     if asked and len(text.split()) <= 8 and not UNKNOWN.search(text) and (match := EVENT_WORDS.search(text)):

@@ -132,9 +132,10 @@ async def _show_matches(exchange: Exchange, record: Record) -> None:
     if are_examples and not exchange.memory.times("utter_referral_examples"):
         exchange.say("utter_referral_examples", buttons=[])
     shown = _shown(matches)
-    before, record.shown = record.shown, [one.practitioner.id for one in shown]
+    record.shown = [one.practitioner.id for one in shown]
+    before, record.shown_for = record.shown_for, f"{record.wish()} {record.shown}"
     name, values = _how_to_say(record, matches)
-    if record.shown == before and record.asked["pick"] > 1:
+    if record.shown_for == before:
         short = "\n".join(f"{number}. {_where(one)}" for number, one in enumerate(shown, start=1))
         name, values = "utter_referral_pick_again", {"matches": short or "nobody yet"}
     choices = [(_choice(number, len(shown)), "pick", str(number)) for number in range(len(shown))]

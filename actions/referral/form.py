@@ -129,6 +129,8 @@ async def _begin(exchange: Exchange, record: Record) -> bool:
             go_on(record)
         return False
     wishes = read_wishes(exchange.text, asked=False)
+    if wishes.languages:
+        record.languages = []
     note_wishes(record, wishes, exchange.text)
     record.wishes_asked = bool(wishes)
     if record.kind == "physiotherapist" and not record.place and exchange.text:

@@ -31,6 +31,7 @@ class Record:
     wishes_asked: bool = False
     words: str = ""
     shown: list[str] = field(default_factory=list)
+    shown_for: str = ""
     practitioner: str = ""
     practitioner_name: str = ""
     way: str = ""

@@ -30,8 +30,8 @@ _NUMBERS = {"first": 1, "1st": 1, "one": 1, "second": 2, "2nd": 2, "two": 2, "th
 _IN_HINDI = {"p": 1, "d": 2, "t": 3}
 """Pehla, dusra, teesra and their other forms by their first letters."""
 
-_NAMES_KIND = re.compile(r"\b(coach\w*|physio\w*)\b")
 _NOBODY = re.compile(r"\b(none|no(body| one)|neither|not (these|them|any)|someone else|others?|koi nahi)\b")
+_IN_MANY_REGIONS = frozenset(("pradesh", "north", "south", "east", "west", "and", "islands", "united"))
 _ANY = re.compile(r"\b(any|either|whoever|you (choose|decide)|does ?n[o']t matter|all (fine|ok)|koi bhi)\b")
 _TEAM = re.compile(
     r"\b(person|team|human|someone) (who |to |can )?(looks?|search\w*|find\w*|help\w*)|"
@@ -59,7 +59,7 @@ async def _aside(exchange: Exchange, record: Record, heard: bool = False) -> boo
         to_a_person(exchange)
         return True
     wanted = KINDS.get(exchange.intent)
-    if wanted is not None and wanted != record.kind and not heard and _NAMES_KIND.search(exchange.plain):
+    if wanted is not None and wanted != record.kind and wanted[:6] in exchange.plain:
         vars(record).update(vars(record.for_kind(wanted)))
         exchange.topic = record.topic
         go_on(record)
@@ -110,12 +110,13 @@ async def take_place(exchange: Exchange, record: Record) -> bool:
 
 
 async def take_which_place(exchange: Exchange, record: Record) -> bool:
-    words = {word for name in regions_named(key_of(exchange.text)) for word in name.split()}
-    words |= set(exchange.plain.replace(",", " ").split())
+    regions = regions_named(key_of(exchange.text))
+    words = set(key_of(exchange.text).split()) - _IN_MANY_REGIONS
     fitting = [
         row
         for row in record.candidates
-        if words & (set(row["region"].lower().replace(",", " ").split()) | {row["country"].lower()})
+        if any(name in key_of(f"{row['region']} {row['country']}") for name in regions)
+        or (not regions and words & set(key_of(f"{row['region']} {row['country']}").split()))
     ]
     number = None if fitting else _number(exchange.plain)
     if len(fitting) == 1 or (number is not None and number <= len(record.candidates)):

@@ -9,9 +9,8 @@ from functools import lru_cache
 from bot.directory.practitioner import known_languages
 
 _INDIAN = """
-Hindi Tamil Telugu Kannada Malayalam Marathi Bengali Gujarati Punjabi Urdu Odia Assamese Konkani Nepali Sindhi Kashmiri Rajasthani Bhojpuri Haryanvi
-Tulu Dogri Manipuri Santali
-Maithili Sanskrit
+Hindi Tamil Telugu Kannada Malayalam Marathi Bengali Gujarati Punjabi Urdu Odia Assamese Konkani Nepali Sindhi
+Kashmiri Rajasthani Bhojpuri Haryanvi Tulu Dogri Manipuri Santali Maithili Sanskrit
 """.split()
 _ABROAD = """
 English Spanish French German Arabic Portuguese Italian Dutch Russian Chinese Japanese Korean Persian Turkish
@@ -42,7 +41,8 @@ _SERVICES: tuple[tuple[str, re.Pattern[str]], ...] = (
     (
         "trans_inclusive",
         re.compile(
-            r"\b(trans\w*|non[- ]?binary|enby|queer|lgbt\w*|lesbian|bi ?sexual|gay|gender[- ](diverse|affirming|fluid|queer))\b"
+            r"\b(trans\w*|non[- ]?binary|enby|queer|lgbt\w*|lesbian|bi ?sexual|gay|"
+            r"gender[- ](diverse|affirming|fluid|queer))\b"
         ),
     ),
     (
