@@ -77,7 +77,7 @@ def answered(exchange: Exchange, record: Record) -> bool:
         return False
     if corrects or len(clauses(plain_text(exchange.text))) > 1:
         meant = _INSTEAD.split(exchange.text)[-1] if corrects else exchange.text
-        _hear_more(heard, understand(meant, today()), record, corrects)
+        _hear_more(heard, hear_anything(meant) if corrects else understand(meant, today()), record, corrects)
     if question == "comfortable" and not _HURTS.search(exchange.plain):
         heard.choices.pop("where", None)  # "sex was good" tells what is no problem
     before = set(record.answers) - {question}

@@ -30,6 +30,9 @@ SLOT = "history"
 DONE = "history_done"
 
 _SURE = 0.5
+_SHORT_YES = 8
+"""Words of a yes that tells nothing of the history itself: "yes, she is fine with it"."""
+
 _FOR_HER = re.compile(
     r"\b(my|our) (wife|girlfriend|gf|fianc\w*|spouse)('?s)?\b(?!.{0,40}\b(and i|is supportive|supports|is patient)\b)|"
     r"\bfor (her|them)\b|\bmeri (wife|patni|biwi|gf)\b"
@@ -54,12 +57,7 @@ class ValidateOnsetHistory(Action):
         if begins and (exchange.memory.asker == "partner" or _FOR_HER.search(exchange.plain)):
             record.teller = exchange.memory.asker = "partner"
         goes_on = begins and tracker.get_slot("paused_form") == FORM and exchange.key == "show"
-        if (
-            exchange.intent == "history"
-            and not (exchange.control and not begins)
-            and (begins or exchange.confidence >= _SURE)
-            and not goes_on
-        ):
+        if _is_command(exchange, begins) and not goes_on:
             under_way = record.agreed and record.step in QUESTIONS and not begins
             done = ending.command(exchange, record, exchange.key) and not under_way
         elif begins and exchange.choice is None:
@@ -95,6 +93,16 @@ class ActionAskHistory(Action):
         record = Record.of(tracker.get_slot(SLOT))
         questions.ask(exchange, record)
         return [*exchange.events(), SlotSet(SLOT, record.dump())]
+
+
+def _is_command(exchange: Exchange, begins: bool) -> bool:
+    """Whether a message is a wish about the history as it is kept, and no answer of the open form."""
+    if exchange.intent != "history":
+        return False
+    if begins:
+        return True
+    corrects = exchange.key == "change" or bool(hear_anything(exchange.text))
+    return exchange.control is None and exchange.confidence >= _SURE and not corrects
 
 
 def _begin(exchange: Exchange, record: Record) -> bool:
@@ -207,6 +215,8 @@ def _controlled(exchange: Exchange, record: Record, control: str) -> bool:
 
 
 def _consent(exchange: Exchange, record: Record) -> bool:
+    if exchange.says_yes and len(exchange.plain.split()) <= _SHORT_YES:
+        return _decided(exchange, record, "consent", "yes")
     heard = understand(exchange.text, today())
     new = fill(record, heard, exchange.text, question=None)
     if exchange.says_no and not new:

@@ -92,7 +92,9 @@ def note_place(record: Record, found: Found, text: str) -> None:
 
 async def take_place(exchange: Exchange, record: Record) -> bool:
     found = services().directory.places.find(exchange.text, asked=True)
-    if found.kind is Kind.NONE and (aside := await _aside(exchange, record)) is not None:
+    # A name that nobody knows looks like anything to the topics.
+    may_be_more = exchange.is_question or len(exchange.plain.split()) > 2
+    if found.kind is Kind.NONE and may_be_more and (aside := await _aside(exchange, record)) is not None:
         return aside
     note_wishes(record, read_wishes(exchange.text, asked=False), exchange.text)
     if found.kind is Kind.UNKNOWN_PIN:

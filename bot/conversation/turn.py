@@ -40,6 +40,19 @@ MAX_ATTEMPTS = 3
 
 _LONGEST_TITLE = 60
 
+_PAIN = "safety_severe_pain"
+_ASKS_FOR_PAIN = '/answer_history{"question": "feels"'
+_SHORT_ANSWER = 10
+_OF_NOW = re.compile(
+    r"\b(now|today|tonight|sudden\w*|since (this|last|yesterday)|unbearable|worst|fever|faint\w*|vomit\w*|bleed\w*|pee|"
+    r"urin\w*|hours?|help|emergency|hospital|abhi|aaj|achanak|bukhar|khoon)\b",
+    re.IGNORECASE,
+)
+"""Words with which an answer to "What is it like?" is more than that."""
+
+TOPICS_DESPITE_CALM = 0.95
+"""Confidence from which the topic classifier's word counts against a phrase that is known to be harmless."""
+
 TOPICS_SURE = 0.6
 """Confidence from which the topic classifier's own word for danger counts as serious; below it is a concern."""
 
@@ -59,6 +72,9 @@ class Reads(Protocol):
 
     def read(self, text: str) -> list[Finding]:
         """What is alarming in a text."""
+
+    def knows_as_calm(self, text: str) -> bool:
+        """Whether it is a sentence that is known to be harmless."""
 
 
 class Turns:
@@ -92,7 +108,7 @@ class Turns:
         standing = await self._store.standing(message.conversation_id)
         if standing is None:  # erased meanwhile; nothing will be stored either
             return Outcome(())
-        findings = self._read(message)
+        findings = await self._without_what_was_asked_for(message, self._read(message))
         watch = self._watch(standing)
         decision = self._decide(message, findings, watch, standing.state)
         if decision is None:
@@ -114,6 +130,22 @@ class Turns:
             for finding in self._screen.read(value):
                 findings.setdefault(finding.category, finding)
         return list(findings.values())
+
+    async def _without_what_was_asked_for(self, message: Message, findings: list[Finding]) -> list[Finding]:
+        """Leave out what the learned part alone makes of a short answer to "What is it like?".
+
+        "A sharp pain, like a knife" is what was asked for. What the lexicon knows, anything of now, and any other
+        danger stay.
+        """
+        kinds = {(finding.category, finding.source) for finding in findings}
+        return [] if kinds == {(_PAIN, "classifier")} and await self._tells_what_it_is_like(message) else findings
+
+    async def _tells_what_it_is_like(self, message: Message) -> bool:
+        """Whether a message is a short answer to "What is it like?" that says nothing of now."""
+        if len(message.text.split()) > _SHORT_ANSWER or _OF_NOW.search(message.text):
+            return False
+        offered = await self._store.offered(message.conversation_id, message.position, replies=1)
+        return any(_ASKS_FOR_PAIN in button.payload for button in offered)
 
     @staticmethod
     def _watch(standing: Standing) -> Watch:
@@ -151,6 +183,11 @@ class Turns:
             asked = await self._store.at(message.conversation_id, decision.answer) or message
         turn = await self._turn(message, asked, standing)
         found = self._danger_seen_by_topics(turn)
+        if found is not None and (
+            (found.category == _PAIN and await self._tells_what_it_is_like(message))
+            or (found.confidence < TOPICS_DESPITE_CALM and self._screen.knows_as_calm(asked.text))
+        ):
+            found = None
         if found is None:
             replies = self._policy.for_minors(turn.replies, decision.watch)
             if replies is not turn.replies:

@@ -121,6 +121,15 @@ class SafetyScreen:
             log.error("The safety screen failed: %s", type(error).__name__)
             return [Finding(UNSCREENED, Level.SERIOUS, "failure")]
 
+    def knows_as_calm(self, text: str) -> bool:
+        """Whether a single sentence has a phrase that the lexicon knows as harmless, and none that is alarming."""
+        try:
+            hits, calm = self._lexicon.look(text)
+            return calm and not hits and not parts(text, self._thresholds.parts)
+        except Exception as error:  # then nothing is known
+            log.error("The safety screen failed: %s", type(error).__name__)
+            return False
+
     def _read(self, text: str) -> list[Finding]:
         if not text.strip():
             return []

@@ -311,13 +311,15 @@ class ConversationStore:
         async with self.database.read() as connection:
             return await self._by_id(connection, conversation_id, message_id)
 
-    async def offered(self, conversation_id: str, before: int | None = None) -> list[Button]:
+    async def offered(
+        self, conversation_id: str, before: int | None = None, *, replies: int = _OFFERS_READ
+    ) -> list[Button]:
         """The choices below the last replies (before a position), the latest first."""
         query = (
             select(messages)
             .where(messages.c.conversation_id == conversation_id, messages.c.sender != Sender.USER.value)
             .order_by(messages.c.position.desc())
-            .limit(_OFFERS_READ)
+            .limit(replies)
         )
         if before is not None:
             query = query.where(messages.c.position < before)

@@ -635,3 +635,14 @@ async def test_an_answer_is_found_by_a_visitor_who_went_away_while_it_was_made(
 
     await eventually(answered)
     assert (await chat.history())[1]["topic"] == "what_is_vaginismus"
+
+
+async def test_everything_that_is_kept_can_be_taken_away(http: aiohttp.ClientSession) -> None:
+    chat = await Chat.start(http)
+    await chat.say("what is vaginismus?")
+    async with http.get(f"{chat.path}/export", headers=chat.headers) as response:
+        assert response.status == 200
+        assert response.headers["Content-Disposition"].startswith("attachment")
+        content = await response.json()
+    assert content["messages"][0]["text"] == "what is vaginismus?"
+    assert content["onset_history"] == content["referrals"] == []

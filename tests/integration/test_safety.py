@@ -361,3 +361,19 @@ async def test_a_running_form_is_put_aside_by_an_alarm(assistant: Assistant) -> 
     assert tracker.active_loop is None
     assert tracker.get_slot("paused_form") == "some_form"
     assert assistant.interrupt("a", turn.tracker) is None
+
+
+async def test_what_the_pain_is_like_is_no_alarm_when_it_was_asked_but_pain_now_is(meet: Meet) -> None:
+    asked = ("i want to tell you how it began", "yes", "never", "always", "nothing", "sex")
+
+    async def after(last: str) -> set[str]:
+        person = await meet()
+        for line in asked:
+            await person.say(line)
+        return set(topics(await person.say(last)))
+
+    assert await after("a sharp pain, like a knife") == {"onset_history"}
+    assert await after("sudden terrible pain since this morning and a fever") == {"safety_severe_pain"}
+    assert "safety_suicide" in await after("i want to kill myself")
+    person = await meet()
+    assert "safety_severe_pain" in topics(await person.say("a sharp pain like a knife"))

@@ -20,7 +20,7 @@ from bot.hours import BadHours, Hours
         ("female physio please, hindi or english", Wishes(languages=("Hindi", "English"), gender="woman")),
         ("not a man", Wishes(gender="woman")),
         ("a male physio is fine", Wishes(gender="man")),
-        ("any gender, i dont mind", Wishes()),
+        ("any gender, i dont mind", Wishes(any_gender=True)),
         ("someone gentle, i had a bad assault once", Wishes(services=("trauma_informed",))),
         ("im trans, need someone who gets that", Wishes(services=("trans_inclusive",))),
         ("after my c-section", Wishes(services=("postpartum",))),
