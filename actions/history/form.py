@@ -66,6 +66,8 @@ class ValidateOnsetHistory(Action):
             done = _take(exchange, record)
         if done:
             record.step = ""
+        elif not record.step:  # a button of a form that was closed has opened it again
+            record.step = (record.next_question() or "confirm") if record.agreed else "consent"
         leaves = done and not exchange.said and exchange.intent in ELSEWHERE
         paused = done and (exchange.control == "later" or (leaves and record.agreed and not record.confirmed))
         if paused and not leaves:
@@ -146,6 +148,11 @@ def _pressed(exchange: Exchange, record: Record, question: str, answer: str) -> 
     if question == "control":
         return _controlled(exchange, record, answer)
     if question in ("consent", "confirm", "share", "delete", "change"):
+        if record.step != question and (question, record.step) != ("change", "confirm"):
+            if not record.step:
+                return _begin(exchange, record)
+            exchange.say("utter_history_button_gone", buttons=[])
+            return False
         return _decided(exchange, record, question, answer)
     if question == "history":
         return ending.command(exchange, record, answer)

@@ -97,8 +97,23 @@ _STANDING_FOR = (
 )
 
 
+_TEENS = {name: number for name, number in _ENGLISH.items() if 10 <= number <= 20}
+_YEAR_IN_WORDS = re.compile(
+    rf"\b(?:two thousand(?: and)?|twenty)[\s-]+({'|'.join(_TEENS)})(?:[\s-]+({'|'.join(_ONES)}))?\b"
+)
+"""Two thousand nineteen, twenty nineteen, twenty twenty two; "twenty two" is a number."""
+
+
+def _year(match: re.Match[str]) -> str:
+    tens = _TEENS[match[1]]
+    ones = _ONES[match[2]] if match[2] and tens == 20 else 0
+    rest = f" {match[2]}" if match[2] and tens != 20 else ""
+    return f"{2000 + tens + ones}{rest}"
+
+
 def with_digits(text: str) -> str:
     """A text in lower case with number words as digits, where they count years, months, weeks or days."""
+    text = _YEAR_IN_WORDS.sub(_year, text)
     text = _HINDI_WORD.sub(lambda match: f"{_HINDI[match[1]]:g} ", text)
     text = _COMPOUND.sub(lambda match: str(_TENS[match[1]] + _ONES[match[2]]), text)
     text = _WORD.sub(lambda match: str(_ENGLISH[match[1]]), text)

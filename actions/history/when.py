@@ -287,6 +287,8 @@ def _relative_word(text: str, today: date, _asked: bool) -> Iterator[When]:
         yield When(Precision.YEAR, str(today.year - 1))
     if re.search(r"\b(this|is) (year|yr|saal|sal)\b", text):
         yield When(Precision.YEAR, str(today.year))
+    for match in re.finditer(rf"\b(?:{'|'.join(calendars.SEASONS)})\s+of\s+'?(?P<year>\d\d)\b", text):
+        yield When(Precision.YEAR, str(_full_year(match["year"], today)))
     for season, month in calendars.SEASONS.items():
         if re.search(rf"\b{season}\b", text) and not YEAR.search(text):
             yield When(Precision.YEAR, str(today.year - (month > today.month)), approximate=True)

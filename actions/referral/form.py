@@ -66,6 +66,8 @@ class ValidateReferral(Action):
         exchange.topic = record.topic
         if done and exchange.control != "later":
             record.step = ""
+        elif not done and not record.step:
+            go_on(record)
         leaves = done and not exchange.said and exchange.intent in ELSEWHERE
         paused = done and (exchange.control == "later" or leaves)
         if paused and not leaves:
@@ -110,7 +112,9 @@ async def _turn(exchange: Exchange, record: Record, begins: bool) -> bool:
         return await standing.command(exchange, record, exchange.key) and not under_way
     if exchange.choice is not None and exchange.choice[0] in ("status", "withdraw", "code"):
         return await standing.pressed(exchange, record, *exchange.choice)
-    if begins and (exchange.choice is None or exchange.choice[0] == "again"):
+    # A button of a search that is over begins a new one, or tells of the wish that is open.
+    stale = begins and not record.step and exchange.choice is not None
+    if stale or (begins and (exchange.choice is None or exchange.choice[0] == "again")):
         return await _begin(exchange, record)
     return await _take(exchange, record)
 

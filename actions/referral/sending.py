@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from actions.exchange import Exchange, button
+from actions.referral import standing
 from actions.referral.record import Record
 from actions.services import services
 from bot.codes import new_code
@@ -15,6 +16,10 @@ async def send(exchange: Exchange, record: Record) -> bool:
     Raises:
         StorageUnavailable: it could not be checked; nothing was sent.
     """
+    opened = await standing.open_one(exchange, record)
+    if opened is not None:
+        standing.say_state(exchange, opened, already=True)
+        return True
     if record.practitioner:
         entries, _ = await services().directory.entries()
         if not any(entry.id == record.practitioner and entry.taking_new for entry in entries):

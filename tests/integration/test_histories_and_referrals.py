@@ -10,11 +10,15 @@ import pytest
 from sqlalchemy import text
 
 from actions.history.record import QUESTIONS
+from actions.referral.record import STEPS
 from bot.app import make_service
 from bot.assistant.agent import Assistant
+from bot.codes import code_in
 from bot.commands.throwaway import Visitor
 from bot.conversation.events import Listeners
+from bot.conversation.turn import APOLOGY
 from bot.directory.files import examples
+from bot.hours import DAYS, Hours
 from bot.model import Effect, Keeps, Outcome, now
 from bot.settings import Settings
 from bot.storage.conversations import ConversationStore
@@ -355,3 +359,111 @@ async def test_what_is_kept_can_be_taken_away_as_a_file(
     assert content["onset_history"][0]["answers"]["partner"]["choices"] == ["yes"]
     assert len(content["onset_history"][0]["skipped"]) == len(QUESTIONS) - 1
     assert content["messages"][0]["text"] == "i want to tell you how it began"
+
+
+SENDING = (*SEARCH, "1", "yes", "chat", "any time", "send it")
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [
+        ("Mon-Sun 00:00-23:59", "The team is there at the moment"),
+        ("", "I cannot say how soon that will be"),
+    ],
+)
+async def test_it_is_told_honestly_when_somebody_will_look(
+    settings: Settings, store: ConversationStore, assistant: Assistant, hours: str, said: str
+) -> None:
+    told = await talk(settings.replace(team_hours=Hours.parse(hours)), store, assistant, *SENDING)
+    assert said in " ".join(told)
+
+
+@on_sqlite
+async def test_outside_of_hours_it_is_told_when_the_team_is_back(
+    settings: Settings, store: ConversationStore, assistant: Assistant
+) -> None:
+    tomorrow = DAYS[(now().astimezone(settings.time_zone).weekday() + 1) % 7]
+    closed = settings.replace(team_hours=Hours.parse(f"{tomorrow} 10:00-18:00"))
+    told = " ".join(await talk(closed, store, assistant, *SENDING))
+    assert "at 10:00. Your wish is safe until then." in told
+    assert "emergency number" in told
+
+
+@on_sqlite
+async def test_a_wish_is_taken_back_with_its_code_from_another_chat(
+    settings: Settings, store: ConversationStore, assistant: Assistant, referrals: ReferralStore
+) -> None:
+    said = " ".join(await talk(settings, store, assistant, *SENDING))
+    code = code_in(said)
+    assert code is not None
+    state = " ".join(await talk(settings, store, assistant, f"my code is {code}"))
+    assert "is with the team" in state
+    assert "Pune" not in state  # a code tells how it stands and nothing of the person
+    sure = await talk(settings, store, assistant, f"cancel {code}")
+    assert "Shall I take back your wish" in " ".join(sure)
+    assert (await referrals.by_code(code)).state == "new"
+    await talk(settings, store, assistant, f"cancel {code}", "yes")
+    found = await referrals.by_code(code)
+    assert (found.state, found.content) == ("withdrawn", {})
+    assert "was taken back" in " ".join(await talk(settings, store, assistant, code))
+
+
+@on_sqlite
+async def test_sending_twice_changes_nothing(
+    settings: Settings, store: ConversationStore, assistant: Assistant, referrals: ReferralStore
+) -> None:
+    async with make_service(settings, store, assistant, Listeners()) as service:
+        conversation = await service.start("terminal")
+        person = Visitor(service, conversation)
+        for line in SENDING:
+            await person.say(line)
+        again = await person.say(payload='/answer_referral{"question": "send", "answer": "yes"}')
+        more = await person.say("find me a physio in pune")
+    assert len(await referrals.of_conversation(conversation)) == 1
+    assert "You have asked for a physio already" in " ".join(message.text for message in again)
+    assert "You have asked for a physio already" in " ".join(message.text for message in more)
+
+
+@on_sqlite
+async def test_buttons_of_a_history_that_is_over_do_no_harm(
+    settings: Settings, store: ConversationStore, assistant: Assistant, histories: HistoryStore
+) -> None:
+    async with make_service(settings, store, assistant, Listeners()) as service:
+        conversation = await service.start("terminal")
+        person = Visitor(service, conversation)
+        for line in ("i want to tell you how it began", "yes", *["skip"] * len(QUESTIONS), "yes", "no"):
+            await person.say(line)
+        for question, answer in (
+            ("confirm", "yes"),
+            ("share", "yes"),
+            ("tried", "physio"),
+            ("delete", "yes"),
+            ("x", "y"),
+        ):
+            payload = f'/answer_history{{"question": "{question}", "answer": "{answer}"}}'
+            replies = await person.say(payload=payload)
+            assert {message.topic for message in replies} == {"onset_history"}
+            await person.say("stop")
+    versions = await histories.versions(conversation)
+    assert len(versions) == 1
+    assert versions[0].shared_at is None
+
+
+@on_sqlite
+@pytest.mark.parametrize("form", ["history", "referral"])
+async def test_no_button_that_is_pressed_at_a_wrong_moment_breaks_a_form(
+    settings: Settings, store: ConversationStore, assistant: Assistant, form: str
+) -> None:
+    questions = {
+        "history": (*QUESTIONS, "consent", "confirm", "change", "share", "delete", "control", "history", "nothing"),
+        "referral": (*STEPS, "which_place", "contact", "withdraw", "status", "code", "again", "nothing"),
+    }[form]
+    answers = ("yes", "no", "skip", "0", "9", "again", "chat", "show", "")
+    async with make_service(settings, store, assistant, Listeners()) as service:
+        for question in questions:
+            person = Visitor(service, await service.start("terminal"))
+            for answer in answers:
+                payload = f'/answer_{form}{{"question": "{question}", "answer": "{answer}"}}'
+                for message in await person.say(payload=payload):
+                    assert message.text != APOLOGY.text, (question, answer)
