@@ -32,7 +32,9 @@ def small_project(folder: Path) -> Path:
     assert set(examples) == set(INTENTS)
     rows = [{"intent": intent, "examples": "\n".join(lines) + "\n"} for intent, lines in examples.items()]
     _write(folder / "data/nlu.yml", {"version": "3.1", "nlu": rows})
-    rules = [rule for rule in _rows("data/stories", "rules") if rule["steps"][0]["intent"] in {*bases, "nlu_fallback"}]
+    rules = [
+        rule for rule in _rows("data/stories", "rules") if rule["steps"][0].get("intent") in {*bases, "nlu_fallback"}
+    ]
     _write(folder / "data/rules.yml", {"version": "3.1", "rules": rules})
     lines = (PROJECT / "data/safety/train.tsv").read_text(encoding="utf-8").splitlines()
     (folder / "data/safety").mkdir()

@@ -75,6 +75,14 @@ async def test_the_migrated_database_is_the_one_of_the_tables(store: Conversatio
                 "foreign keys": [{"ondelete": "SET NULL"}],
                 "partial": [],
             },
+            "onset_histories": {"checks": [], "foreign keys": [{"ondelete": "CASCADE"}], "partial": []},
+            "practitioners": {"checks": ["ck_practitioners_role"], "foreign keys": [], "partial": []},
+            "referrals": {
+                "checks": ["ck_referrals_kind", "ck_referrals_state"],
+                "foreign keys": [{"ondelete": "CASCADE"}, {"ondelete": "SET NULL"}],
+                "partial": ["uq_referrals_open"],
+            },
+            "referral_changes": {"checks": [], "foreign keys": [{"ondelete": "CASCADE"}], "partial": []},
         }
 
 
