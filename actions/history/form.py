@@ -34,8 +34,12 @@ _SHORT_YES = 8
 """Words of a yes that tells nothing of the history itself: "yes, she is fine with it"."""
 
 _FOR_HER = re.compile(
-    r"\b(my|our) (wife|girlfriend|gf|fianc\w*|spouse)('?s)?\b(?!.{0,40}\b(and i|is supportive|supports|is patient)\b)|"
-    r"\bfor (her|them)\b|\bmeri (wife|patni|biwi|gf)\b"
+    r"\b(my|our) (wife|girlfriend|gf|fianc\w*|spouse|partner)('?s\b| (has|had|suffers|can'?t|cannot|could|never|started|"
+    r"got|feels|was)\b)|\bfor her\b|\bmeri (wife|patni|biwi|gf) (ko|ki|ke)\b"
+)
+_OF_HERSELF = re.compile(
+    r"\b(i (have|had|can'?t|cannot|could ?n[o']t|never|tighten|burn)|my (own )?(body|muscles|pain|vagina\w*|first|birth|"
+    r"delivery|c-?section|exams?)|(hurts|burns|happened to) me)\b"
 )
 """A partner who tells it for the person."""
 
@@ -54,7 +58,7 @@ class ValidateOnsetHistory(Action):
         exchange = Exchange.of(dispatcher, tracker, TOPIC)
         record = Record.of(tracker.get_slot(SLOT))
         begins = not record.step or tracker.get_slot("requested_slot") != DONE
-        if begins and (exchange.memory.asker == "partner" or _FOR_HER.search(exchange.plain)):
+        if begins and (exchange.memory.asker == "partner" or _told_for_her(exchange.plain)):
             record.teller = exchange.memory.asker = "partner"
         goes_on = begins and tracker.get_slot("paused_form") == FORM and exchange.key == "show"
         if _is_command(exchange, begins) and not goes_on:
@@ -95,6 +99,11 @@ class ActionAskHistory(Action):
         record = Record.of(tracker.get_slot(SLOT))
         questions.ask(exchange, record)
         return [*exchange.events(), SlotSet(SLOT, record.dump())]
+
+
+def _told_for_her(plain: str) -> bool:
+    """Whether a partner tells it; a woman who speaks of her wife tells her own story."""
+    return _FOR_HER.search(plain) is not None and _OF_HERSELF.search(plain) is None
 
 
 def _is_command(exchange: Exchange, begins: bool) -> bool:

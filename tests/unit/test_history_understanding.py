@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actions.history.form import _told_for_her
 from actions.history.understand import CHOICES, Heard, understand
 
 TODAY = date(2026, 11, 22)
@@ -93,3 +94,19 @@ def test_no_text_breaks_it_and_only_known_answers_come_out(text: str, asked: str
     for question, choices in understand(text, TODAY, asked=asked).choices.items():
         assert set(choices) <= set(CHOICES[question])
         assert choices
+
+
+@pytest.mark.parametrize(
+    ("message", "for_her"),
+    [
+        ("my wife has vaginismus, i want to tell you how it began for her", True),
+        ("my girlfriend can't have anything inside, it started after an infection", True),
+        ("meri wife ko shuru se hai", True),
+        ("my wife and i are two women, i never could use a tampon", False),
+        ("i have had this since my delivery, my wife was with me", False),
+        ("i want to tell you how it began", False),
+        ("my partner is patient", False),
+    ],
+)
+def test_a_partner_is_told_from_a_person_with_a_partner(message: str, for_her: bool) -> None:
+    assert _told_for_her(message) is for_her
