@@ -20,6 +20,7 @@ from actions.history import ending, questions
 from actions.history.answering import CORRECTS, ELSEWHERE, advance, answered, care, fill, hear_anything, today
 from actions.history.record import QUESTIONS, Answer, Record
 from actions.history.summary import short
+from actions.history.teller import told_for_her
 from actions.history.understand import CHOICES, Heard, understand
 from actions.history.when import Precision, When
 from actions.paused import PAUSE_TOLD
@@ -32,16 +33,6 @@ DONE = "history_done"
 _SURE = 0.5
 _SHORT_YES = 8
 """Words of a yes that tells nothing of the history itself: "yes, she is fine with it"."""
-
-_FOR_HER = re.compile(
-    r"\b(my|our) (wife|girlfriend|gf|fianc\w*|spouse|partner)('?s\b| (has|had|suffers|can'?t|cannot|could|never|started|"
-    r"got|feels|was)\b)|\bfor her\b|\bmeri (wife|patni|biwi|gf) (ko|ki|ke)\b"
-)
-_OF_HERSELF = re.compile(
-    r"\b(i (have|had|can'?t|cannot|could ?n[o']t|never|tighten|burn)|my (own )?(body|muscles|pain|vagina\w*|first|birth|"
-    r"delivery|c-?section|exams?)|(hurts|burns|happened to) me)\b"
-)
-"""A partner who tells it for the person."""
 
 
 class ValidateOnsetHistory(Action):
@@ -58,7 +49,7 @@ class ValidateOnsetHistory(Action):
         exchange = Exchange.of(dispatcher, tracker, TOPIC)
         record = Record.of(tracker.get_slot(SLOT))
         begins = not record.step or tracker.get_slot("requested_slot") != DONE
-        if begins and (exchange.memory.asker == "partner" or _told_for_her(exchange.plain)):
+        if begins and (exchange.memory.asker == "partner" or told_for_her(exchange.plain)):
             record.teller = exchange.memory.asker = "partner"
         goes_on = begins and tracker.get_slot("paused_form") == FORM and exchange.key == "show"
         if _is_command(exchange, begins) and not goes_on:
@@ -99,11 +90,6 @@ class ActionAskHistory(Action):
         record = Record.of(tracker.get_slot(SLOT))
         questions.ask(exchange, record)
         return [*exchange.events(), SlotSet(SLOT, record.dump())]
-
-
-def _told_for_her(plain: str) -> bool:
-    """Whether a partner tells it; a woman who speaks of her wife tells her own story."""
-    return _FOR_HER.search(plain) is not None and _OF_HERSELF.search(plain) is None
 
 
 def _is_command(exchange: Exchange, begins: bool) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actions.history.form import _told_for_her
+from actions.history.teller import told_for_her
 from actions.history.understand import CHOICES, Heard, understand
 
 TODAY = date(2026, 11, 22)
@@ -109,4 +109,4 @@ def test_no_text_breaks_it_and_only_known_answers_come_out(text: str, asked: str
     ],
 )
 def test_a_partner_is_told_from_a_person_with_a_partner(message: str, for_her: bool) -> None:
-    assert _told_for_her(message) is for_her
+    assert told_for_her(message) is for_her
