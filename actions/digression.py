@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+
+from actions import message
 from actions.answer import answer
 from actions.exchange import Exchange
 from actions.knowledge import knowledge
@@ -11,6 +14,11 @@ _SURE = 0.4
 
 _VERY_SURE = 0.6
 """Confidence from which something that does not read like a question is taken for more than an answer."""
+
+_PERSON = re.compile(
+    r"\b(human\w*|person|people|someone|somebody|agent|staff|operator|coach|doctor|counsell?or|insaan|kisi se|"
+    r"real one)\b"
+)
 
 _SPOKEN = frozenset(
     (
@@ -57,6 +65,27 @@ def digress(exchange: Exchange, *, heard_something: bool) -> bool:
     if intent == "smalltalk" and exchange.key in _SMALLTALK and confidence >= _VERY_SURE:
         _say_as(exchange, exchange.topic, _SMALLTALK[exchange.key])
         return True
+    return False
+
+
+def wants_a_person(exchange: Exchange) -> bool:
+    """Whether somebody asks for a person, in words or by a button."""
+    if exchange.intent != "talk_to_human":
+        return False
+    # "By phone" and "mail me" are answers of a form, whatever they look like to the topics.
+    return not exchange.text or (exchange.confidence >= _VERY_SURE and _PERSON.search(exchange.plain) is not None)
+
+
+def pressed_elsewhere(exchange: Exchange) -> bool | None:
+    """A button that is none of the form's: true when the form is over, false when it goes on; nothing otherwise."""
+    if exchange.text or exchange.choice is not None:
+        return None
+    if exchange.intent == "talk_to_human":
+        to_a_person(exchange)
+        return True
+    topic = message.named_topic(exchange.tracker)
+    if exchange.intent == "ask" and f"utter_ask/{topic}" in knowledge():
+        answer(exchange.dispatcher, exchange.memory, str(topic))
     return False
 
 

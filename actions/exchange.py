@@ -86,6 +86,13 @@ _CONTROLS: tuple[tuple[str, re.Pattern[str]], ...] = (
         re.compile(r"^\W*(go )?back( one| to the last question)?\W*$|\bprevious question\b|\blast question again\b"),
     ),
 )
+_SHORT = 6
+_BUT = re.compile(
+    r"\b(no|not|n't|dont|don'?t|wait|but|keep|over|instead|think|later|unless|if|first|change|wrong|mat|nahi|par|lekin)\b|"
+    r"\?"
+)
+"""What makes of a yes something else: "ok wait, not yet", "yes but email me instead"."""
+
 _QUESTION = re.compile(
     r"\?|^\W*(what|whats|why|how|can|could|is|are|does|do|will|would|should|which|who|when|where|kya|"
     r"kaise|kyu|kab|tell me|explain)\b"
@@ -158,6 +165,11 @@ class Exchange:
     def says_yes(self) -> bool:
         """Whether it begins with a yes."""
         return (self.intent == "smalltalk" and self.key == "yes") or _YES.search(self.plain) is not None
+
+    @property
+    def clearly_yes(self) -> bool:
+        """Whether it is a short yes and nothing else, as it takes to send, share or delete something."""
+        return self.says_yes and len(self.plain.split()) <= _SHORT and _BUT.search(self.plain) is None
 
     @property
     def says_no(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 
-from actions.digression import digress, to_a_person
+from actions.digression import digress
 from actions.exchange import Exchange
 from actions.history.clauses import clauses
 from actions.history.cues import plain_text
@@ -69,9 +69,6 @@ def answered(exchange: Exchange, record: Record) -> bool:
     corrects = CORRECTS.search(exchange.plain) is not None
     answers_question = question in heard.choices or (question == "began" and heard.began is not None)
     if exchange.intent in ELSEWHERE and exchange.confidence > 0.6 and not answers_question:
-        return True
-    if exchange.intent == "talk_to_human" and exchange.confidence > 0.6 and not heard:
-        to_a_person(exchange)
         return True
     if digress(exchange, heard_something=bool(heard)):
         return False
@@ -158,8 +155,9 @@ def fill(record: Record, heard: Heard, text: str, *, question: str | None, overw
 
 def care(exchange: Exchange, heard: Heard) -> None:
     """A word of care for someone who tells of something that was done to her; no details are asked for."""
-    if "upsetting" in heard.choices.get("trigger", ()) and not exchange.memory.times("utter_history_care"):
-        exchange.say("utter_history_care", buttons=[])
+    name = "utter_history_care_partner" if exchange.memory.asker == "partner" else "utter_history_care"
+    if "upsetting" in heard.choices.get("trigger", ()) and not exchange.memory.times(name):
+        exchange.say(name, buttons=[])
 
 
 def advance(record: Record) -> None:

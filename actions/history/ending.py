@@ -14,18 +14,19 @@ _TELLS = re.compile(r"\b(tell|told|share|began|begin|start\w*|bata\w*|shuru)\b")
 """Somebody who wants to tell it, not to see it."""
 
 
-def confirmed(exchange: Exchange, record: Record, *, quietly: bool = False) -> bool:
+def confirmed(exchange: Exchange, record: Record) -> bool:
     """She says that it is right: it is stored as a version, and she hears what it may mean."""
-    record.confirmed = True
-    record.version += 1
-    exchange.keep(Keeps.HISTORY_SAVED, record=record.stored())
+    if not record.confirmed:
+        record.confirmed = True
+        record.version += 1
+        exchange.keep(Keeps.HISTORY_SAVED, record=record.stored())
     exchange.memory.type = record.type if record.type in ("lifelong", "acquired") else exchange.memory.type
-    if quietly:
-        exchange.say("utter_history_kept", buttons=[])
-        return True
     meanings = knowledge().variants("utter_history_meaning")
     meaning = next(row for row in meanings if row.metadata.get("type") == (record.type or "unclear"))
     exchange.say_variant(meaning, buttons=[])
+    if record.teller == "partner":  # to share it is for the person whose story it is
+        exchange.say("utter_history_kept_partner", buttons=after_buttons(record)[:3])
+        return True
     if record.shared:
         exchange.say("utter_history_kept_shared", buttons=after_buttons(record))
         return True
@@ -36,8 +37,7 @@ def confirmed(exchange: Exchange, record: Record, *, quietly: bool = False) -> b
 def shared(exchange: Exchange, record: Record, yes: bool) -> bool:
     """Her answer to the offer to share it with a coach."""
     record.shared = yes
-    if yes:
-        exchange.keep(Keeps.HISTORY_SHARED, shared=True)
+    exchange.keep(Keeps.HISTORY_SHARED, shared=yes)
     exchange.say("utter_history_shared" if yes else "utter_history_kept", buttons=after_buttons(record))
     return True
 
@@ -91,10 +91,12 @@ def command(exchange: Exchange, record: Record, wish: str) -> bool:
         case "delete":
             record.step = "delete"
             return False
+        case "share" if record.teller == "partner":
+            exchange.say("utter_history_kept_partner", buttons=after_buttons(record)[:3])
         case "share":
-            record.step = "share"
+            record.step = "share" if record.version and record.confirmed else "confirm"
             return False
-        case "unshare" if record.shared:
+        case "unshare" if record.shared or record.version:
             record.shared = False
             exchange.keep(Keeps.HISTORY_SHARED, shared=False)
             exchange.say("utter_history_unshared", buttons=_manage(record))

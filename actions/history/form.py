@@ -14,14 +14,14 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.digression import digress
+from actions.digression import digress, pressed_elsewhere, to_a_person, wants_a_person
 from actions.exchange import Exchange
 from actions.history import ending, questions
 from actions.history.answering import CORRECTS, ELSEWHERE, advance, answered, care, fill, hear_anything, today
 from actions.history.record import QUESTIONS, Answer, Record
 from actions.history.summary import short
 from actions.history.teller import told_for_her
-from actions.history.understand import CHOICES, Heard, understand
+from actions.history.understand import CHOICES, SEVERAL, Heard, understand
 from actions.history.when import Precision, When
 from actions.paused import PAUSE_TOLD
 
@@ -61,11 +61,15 @@ class ValidateOnsetHistory(Action):
             done = _take(exchange, record)
         if done:
             record.step = ""
+            if not record.agreed:  # an offer that is not taken up leaves nothing behind
+                record.answers.clear()
+                record.skipped.clear()
         elif not record.step:  # a button of a form that was closed has opened it again
             record.step = (record.next_question() or "confirm") if record.agreed else "consent"
         leaves = done and not exchange.said and exchange.intent in ELSEWHERE
-        paused = done and (exchange.control == "later" or (leaves and record.agreed and not record.confirmed))
-        if paused and not leaves:
+        put_aside = leaves or exchange.intent == "talk_to_human"
+        paused = done and (exchange.control == "later" or (put_aside and record.agreed and not record.confirmed))
+        if paused and exchange.control == "later":
             exchange.memory.said(PAUSE_TOLD)
         events = [*exchange.events(), SlotSet(SLOT, record.dump()), SlotSet(DONE, True if done else None)]
         if paused or tracker.get_slot("paused_form") == FORM:
@@ -127,6 +131,12 @@ def _take(exchange: Exchange, record: Record) -> bool:
     """One message inside the form; true when the form is over."""
     if exchange.intent == "answer_referral":
         return True
+    aside = pressed_elsewhere(exchange)
+    if aside is not None:
+        return aside or exchange.intent in ELSEWHERE
+    if wants_a_person(exchange) and not hear_anything(exchange.text):
+        to_a_person(exchange)
+        return True
     if exchange.choice is not None:
         return _pressed(exchange, record, *exchange.choice)
     if (control := exchange.control) is not None:
@@ -162,7 +172,12 @@ def _pressed(exchange: Exchange, record: Record, question: str, answer: str) -> 
         record.skip(question)
     else:
         before = question in record.answers
-        record.set(question, _chosen(question, answer))
+        chosen = _chosen(question, answer)
+        if before and question in SEVERAL and question != record.step:  # "you can name more than one"
+            known = record.answers[question]
+            both = {*known.choices, *chosen.choices}
+            chosen = Answer(tuple(one for one in CHOICES[question] if one in both), known.words)
+        record.set(question, chosen)
         care(exchange, Heard({question: (answer,)}))
         if before and question != record.step:
             exchange.say("utter_history_changed", buttons=[], changed=short(record, question))
@@ -189,12 +204,13 @@ def _controlled(exchange: Exchange, record: Record, control: str) -> bool:
         case "later":
             exchange.say("utter_history_paused")
             return True
+        case "skip_all" if not record.agreed:
+            return _decided(exchange, record, "consent", "no")
         case "skip_all":
             for name in QUESTIONS:
                 if name not in record.answers:
                     record.skip(name)
-            if record.agreed:
-                record.step = "confirm"
+            record.step = "confirm"
         case "why":
             exchange.say(
                 f"utter_history_why_{record.step}" if record.step in QUESTIONS else "utter_history_why", buttons=[]
@@ -287,10 +303,8 @@ def _at_the_end(exchange: Exchange, record: Record) -> bool:
         return _decided(exchange, record, "confirm", "change")
     if digress(exchange, heard_something=False):
         return record.step == "share"
-    if exchange.says_yes:
+    if exchange.clearly_yes:
         return _decided(exchange, record, record.step, "yes")
-    if exchange.says_no:
+    if exchange.says_no or (record.step == "delete" and re.search(r"\bkeep\b", exchange.plain)):
         return _decided(exchange, record, record.step, "change" if record.step == "confirm" else "no")
-    if exchange.intent in ELSEWHERE and exchange.confidence > 0.5:
-        return ending.confirmed(exchange, record, quietly=True) if record.step == "confirm" else True
-    return False
+    return exchange.intent in ELSEWHERE and exchange.confidence > 0.5

@@ -138,7 +138,7 @@ async def _show_matches(exchange: Exchange, record: Record) -> None:
     if record.shown_for == before:
         short = "\n".join(f"{number}. {_where(one)}" for number, one in enumerate(shown, start=1))
         name, values = "utter_referral_pick_again", {"matches": short or "nobody yet"}
-    choices = [(_choice(number, len(shown)), "pick", str(number)) for number in range(len(shown))]
+    choices = [(_choice(number, len(shown)), "pick", one.practitioner.id) for number, one in enumerate(shown)]
     others = [("Other wishes", "wishes", "again")]
     if record.kind == "physiotherapist":
         if not matches.near:

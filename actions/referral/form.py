@@ -8,6 +8,7 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
+from actions.digression import pressed_elsewhere, to_a_person, wants_a_person
 from actions.exchange import Exchange
 from actions.paused import PAUSE_TOLD
 from actions.referral import asking, standing
@@ -15,11 +16,13 @@ from actions.referral.record import Record
 from actions.referral.steps import (
     ELSEWHERE,
     KINDS,
+    TEAM,
     decided,
     go_on,
     note_place,
     note_wishes,
     picked,
+    switched,
     take_pick,
     take_place,
     take_reach,
@@ -64,13 +67,13 @@ class ValidateReferral(Action):
             exchange.say("utter_referral_unavailable", buttons=[])
             done = not record.step
         exchange.topic = record.topic
-        if done and exchange.control != "later":
+        if done and exchange.control != "later" and exchange.intent != "talk_to_human":
             record.step = ""
         elif not done and not record.step:
             go_on(record)
         leaves = done and not exchange.said and exchange.intent in ELSEWHERE
-        paused = done and (exchange.control == "later" or leaves)
-        if paused and not leaves:
+        paused = done and (exchange.control == "later" or leaves or exchange.intent == "talk_to_human")
+        if paused and exchange.control == "later":
             exchange.memory.said(PAUSE_TOLD)
         events = [*exchange.events(), SlotSet(SLOT, record.dump()), SlotSet(DONE, True if done else None)]
         if paused or tracker.get_slot("paused_form") == FORM:
@@ -107,7 +110,8 @@ async def _turn(exchange: Exchange, record: Record, begins: bool) -> bool:
         and (begins or exchange.confidence >= _SURE)
     ):
         under_way = not begins and record.step != "withdraw"
-        if under_way and exchange.key == "withdraw" and code_in(exchange.text) is None:
+        sent = [one for one in await services().referrals.of_conversation(exchange.tracker.sender_id) if one.is_open]
+        if under_way and exchange.key == "withdraw" and code_in(exchange.text) is None and not sent:
             return await decided(exchange, record, "consent", "no")  # nothing is sent yet that could be taken back
         return await standing.command(exchange, record, exchange.key) and not under_way
     if exchange.choice is not None and exchange.choice[0] in ("status", "withdraw", "code"):
@@ -128,6 +132,8 @@ async def _begin(exchange: Exchange, record: Record) -> bool:
     if record.code:  # an earlier one is closed; this is a new one
         vars(record).update(vars(Record(kind=record.kind)))
     if record.asked and record.kind == KINDS.get(exchange.intent, record.kind) and record.step != "withdraw":
+        note_wishes(record, read_wishes(exchange.text, asked=False), exchange.text)
+        note_place(record, services().directory.places.find(exchange.text, asked=False), exchange.text)
         exchange.say("utter_referral_welcome_back", buttons=[])
         if not record.step:
             go_on(record)
@@ -145,6 +151,13 @@ async def _begin(exchange: Exchange, record: Record) -> bool:
 
 async def _take(exchange: Exchange, record: Record) -> bool:
     if exchange.intent == "answer_history":
+        return True
+    aside = pressed_elsewhere(exchange)
+    if aside is not None:
+        return aside or exchange.intent in ELSEWHERE or switched(exchange, record)
+    looks = record.step in ("pick", "wishes") and TEAM.search(exchange.plain)
+    if wants_a_person(exchange) and not looks:
+        to_a_person(exchange)
         return True
     if exchange.choice is not None:
         return await _pressed(exchange, record, *exchange.choice)
@@ -176,6 +189,9 @@ async def _take(exchange: Exchange, record: Record) -> bool:
 
 async def _pressed(exchange: Exchange, record: Record, question: str, answer: str) -> bool:
     """A button of the form, by its question."""
+    if question in ("consent", "send") and record.step != question:
+        exchange.say("utter_history_button_gone", buttons=[])
+        return False
     match question, answer:
         case "place", "skip":
             record.place, record.place_said, record.candidates = None, "not said", []

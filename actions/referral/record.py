@@ -82,13 +82,14 @@ class Record:
 
     def content(self) -> dict[str, Any]:
         """What staff will see: only what is needed to help."""
+        wished = self.languages or self.gender or self.services or self.accessibility
         return {
-            "place": self.place_said,
+            "place": "" if self.kind == "coach" else self.place_said,
             "languages": list(self.languages),
             "gender": self.gender,
             "services": self.services,
             "accessibility": self.accessibility,
-            "words": self.words,
+            "words": "" if wished else self.words,
             "practitioner": self.practitioner_name,
             "way": self.way,
             "contact": self.contact,

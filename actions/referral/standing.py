@@ -82,6 +82,7 @@ async def withdrawn(exchange: Exchange, record: Record) -> bool:
     """She took it back."""
     exchange.keep(Keeps.REFERRAL_WITHDRAWN, code=record.code)
     exchange.say("utter_referral_withdrawn", code=record.code)
+    vars(record).update(vars(Record(kind=record.kind)))
     return True
 
 

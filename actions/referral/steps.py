@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from actions.digression import digress, to_a_person
+from actions.digression import digress
 from actions.exchange import Exchange
 from actions.referral import sending, standing
 from actions.referral.contact import BadContact, Contact, read_contact
@@ -30,10 +30,12 @@ _NUMBERS = {"first": 1, "1st": 1, "one": 1, "second": 2, "2nd": 2, "two": 2, "th
 _IN_HINDI = {"p": 1, "d": 2, "t": 3}
 """Pehla, dusra, teesra and their other forms by their first letters."""
 
+_NO_WISH = re.compile(r"\bno (special |other |more )?(wish(es)?|preferences?)\b")
+_OTHER_WAY = re.compile(r"\b(e-?mail|phone|call|number|chat|instead|place|wish\w*|other)\b")
 _NOBODY = re.compile(r"\b(none|no(body| one)|neither|not (these|them|any)|someone else|others?|koi nahi)\b")
 _IN_MANY_REGIONS = frozenset(("pradesh", "north", "south", "east", "west", "and", "islands", "united"))
 _ANY = re.compile(r"\b(any|either|whoever|you (choose|decide)|does ?n[o']t matter|all (fine|ok)|koi bhi)\b")
-_TEAM = re.compile(
+TEAM = re.compile(
     r"\b(person|team|human|someone) (who |to |can )?(looks?|search\w*|find\w*|help\w*)|"
     r"\bask the team\b"
 )
@@ -51,29 +53,34 @@ def go_on(record: Record) -> None:
         record.step = "pick"
 
 
+def switched(exchange: Exchange, record: Record) -> bool:
+    """Go over to the other kind of person, if that is what is asked for; never the end of the form."""
+    wanted = KINDS.get(exchange.intent)
+    if wanted is None or wanted == record.kind:
+        return False
+    vars(record).update(vars(record.for_kind(wanted)))
+    exchange.topic = record.topic
+    go_on(record)
+    return True
+
+
 async def _aside(exchange: Exchange, record: Record, heard: bool = False) -> bool | None:
     """Something else than an answer: true when the form is over, false when it goes on; nothing for an answer."""
     if exchange.intent in ELSEWHERE and exchange.confidence > 0.6 and not heard:
         return True
-    if exchange.intent == "talk_to_human" and exchange.confidence > 0.6 and not heard:
-        to_a_person(exchange)
-        return True
-    wanted = KINDS.get(exchange.intent)
-    if wanted is not None and wanted != record.kind and wanted[:6] in exchange.plain:
-        vars(record).update(vars(record.for_kind(wanted)))
-        exchange.topic = record.topic
-        go_on(record)
+    if (KINDS.get(exchange.intent) or record.kind)[:6] in exchange.plain and switched(exchange, record):
         return False
     return False if digress(exchange, heard_something=heard) else None
 
 
 def note_wishes(record: Record, wishes: Wishes, text: str) -> None:
+    """Add what is wished; "no special wish" takes back what was."""
+    if wishes.none:
+        record.languages, record.gender, record.services, record.accessibility, record.words = [], "", [], [], ""
     record.languages = list(dict.fromkeys([*record.languages, *wishes.languages]))
     record.services = list(dict.fromkeys([*record.services, *wishes.services]))
     record.accessibility = list(dict.fromkeys([*record.accessibility, *wishes.accessibility]))
     record.gender = "" if wishes.any_gender else wishes.gender or record.gender
-    if wishes and text and not wishes.none:
-        record.words = " ".join(text.split())[:300]
 
 
 def note_place(record: Record, found: Found, text: str) -> None:
@@ -142,8 +149,8 @@ async def take_wishes(exchange: Exchange, record: Record) -> bool:
         return aside
     note_wishes(record, wishes, exchange.text)
     # What no list knows is passed on in her own words.
-    if not wishes.none:
-        record.words = record.words or " ".join(exchange.text.split())[:300]
+    if not wishes and found.kind not in (Kind.PLACE, Kind.AMBIGUOUS):
+        record.words = " ".join(exchange.text.split())[:300]
     record.wishes_asked = True
     go_on(record)
     return False
@@ -164,9 +171,9 @@ async def take_pick(exchange: Exchange, record: Record) -> bool:
     number = _number(exchange.plain)
     if number is not None and number <= len(record.shown):
         return await picked(exchange, record, str(number - 1))
-    if _TEAM.search(exchange.plain) or (_NOBODY.search(exchange.plain) and not exchange.is_question):
+    if TEAM.search(exchange.plain) or (_NOBODY.search(exchange.plain) and not exchange.is_question):
         return await picked(exchange, record, "team")
-    wishes = read_wishes(exchange.text, asked=False)
+    wishes = read_wishes(exchange.text, asked=_NO_WISH.search(exchange.plain) is not None)
     if _ANY.search(exchange.plain) and record.shown and not wishes:
         return await picked(exchange, record, "0")
     places = services().directory.places
@@ -187,8 +194,10 @@ async def take_pick(exchange: Exchange, record: Record) -> bool:
 
 async def picked(exchange: Exchange, record: Record, choice: str) -> bool:
     if choice.isdigit() and int(choice) < len(record.shown):
+        choice = record.shown[int(choice)]
+    if choice in record.shown:
         entries, _ = await services().directory.entries()
-        chosen = next((entry for entry in entries if entry.id == record.shown[int(choice)]), None)
+        chosen = next((entry for entry in entries if entry.id == choice), None)
         if chosen is None or not chosen.taking_new:
             exchange.say("utter_referral_gone", buttons=[])
             record.step = "pick"
@@ -210,10 +219,12 @@ async def take_yes_or_no(exchange: Exchange, record: Record) -> bool:
     if record.step == "send" and re.search(r"\b(change|wrong|different)\b", exchange.plain):
         return await decided(exchange, record, "send", "change")
     # "Yes, but what is it for?" is a question first.
-    if (exchange.is_question and (exchange.intent == "ask")) or not (exchange.says_yes or exchange.says_no):
+    if not exchange.clearly_yes and not exchange.says_no:
+        if record.step == "send" and exchange.says_yes:
+            return await decided(exchange, record, "send", "change" if _OTHER_WAY.search(exchange.plain) else "again")
         aside = await _aside(exchange, record)
         return bool(aside)
-    return await decided(exchange, record, record.step, "yes" if exchange.says_yes else "no")
+    return await decided(exchange, record, record.step, "yes" if exchange.clearly_yes else "no")
 
 
 async def decided(exchange: Exchange, record: Record, question: str, choice: str) -> bool:
@@ -222,6 +233,8 @@ async def decided(exchange: Exchange, record: Record, question: str, choice: str
             record.step = "reach"
         case "send", "yes":
             return await sending.send(exchange, record)
+        case "send", "again":
+            return False
         case "send", "change":
             record.step, record.wishes_asked, record.place_said = "place", False, ""
             record.place = None
@@ -239,22 +252,29 @@ async def decided(exchange: Exchange, record: Record, question: str, choice: str
     return False
 
 
+_NOT = re.compile(r"\b(not|don'?t|dont|no|never|mat|nahi)(?:\s+\w+){0,3}\s*$")
+
+
+def _wished_way(plain: str) -> str | None:
+    """By e-mail or by phone, where one of them is named and not refused."""
+    for way, cue in (("email", r"\b(e-?mail|mail)\b"), ("phone", r"\b(phone|call|ring|mobile|number|whats ?app)\b")):
+        match = re.search(cue, plain)
+        if match is not None and _NOT.search(plain[: match.start()]) is None:
+            return way
+    return None
+
+
 async def take_reach(exchange: Exchange, record: Record) -> bool:
     plain = exchange.plain
-    wanted = (
-        "email"
-        if re.search(r"\be-?mail|mail\b", plain)
-        else "phone"
-        if re.search(r"\b(phone|call|mobile|number|whats ?app)\b", plain)
-        else None
-    )
+    wanted = _wished_way(plain)
     try:
         contact = read_contact(exchange.text, services().country, way=record.way if record.step == "contact" else None)
     except BadContact as bad:
         exchange.say(f"utter_referral_bad_{bad.way}", buttons=[])
         record.way, record.step = bad.way, "contact"
         return False
-    if contact is None and re.search(r"\b(here|chat|this (chat|app|window)|yahi|yaha)\b", plain):
+    here = re.search(r"\b(here|chat|this (chat|app|window)|yahi|yaha)\b", plain)
+    if contact is None and here and wanted is None and not _NOT.search(plain[: here.start()]):
         contact = Contact("chat")
     if contact is not None:
         record.way, record.contact, record.step = contact.way, contact.value, "times"

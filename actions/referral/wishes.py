@@ -23,6 +23,13 @@ _WOMAN = re.compile(
     r"men|guy)s?\b|\bno (men|males?|man)\b"
 )
 _MAN = re.compile(r"\b(a man|male|gents?|guy)\b")
+_ABOUT_HERSELF = re.compile(
+    r"\b(i am|i'?m|im|as|being|me,?) (a |an )?(\d+ ?(year|yr)s? old )?(trans )?(woman|lady|girl|female|man|male)\b|"
+    r"\bbaby (girl|boy)\b|\b(my|our) (little |first |second )?(girl|boy)\b|"
+    r"\b(not|no|don'?t want|dont want|never) (a |any )?(woman|women|lady|female)\b"
+)
+"""Who somebody is, is no wish."""
+
 _ANY_GENDER = re.compile(
     r"\b(any|either|no preference|(doesn'?t|does not|dont|don'?t) (matter|care|mind)|koi bhi|(is|are) (ok|fine) too)\b"
 )
@@ -112,7 +119,7 @@ def read_wishes(text: str, *, asked: bool) -> Wishes:
     Args:
         asked: the text answers the question for wishes; then a bare "no" says that there are none.
     """
-    plain = " ".join(text.lower().replace("’", "'").split())
+    plain = _ABOUT_HERSELF.sub(" ", " ".join(text.lower().replace("’", "'").split()))
     pattern, names = _languages()
     languages = tuple(dict.fromkeys(names[match[1]] for match in pattern.finditer(plain)))
     services = tuple(name for name, cue in _SERVICES if _wished(cue, plain))

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from bot.conversation import metrics
 from bot.conversation.payload import typed_code, typed_text
-from bot.model import Button, Flag, Message, Outcome, Reply, Standing, State, Turn
+from bot.model import Button, Effect, Flag, Keeps, Message, Outcome, Reply, Standing, State, Turn
 from bot.safety.danger import CATEGORIES, UNSCREENED, Finding, Level
 from bot.safety.policy import Decision, SafetyPolicy, Watch
 from bot.storage.conversations import ConversationStore
@@ -192,7 +192,9 @@ class Turns:
             replies = self._policy.for_minors(turn.replies, decision.watch)
             if replies is not turn.replies:
                 # What was withheld was not asked either: no form stays open, nothing of it is kept.
-                return replace(outcome, replies=(*outcome.replies, *replies), tracker=standing.tracker)
+                # A consent that is taken back is taken back at any age.
+                less = tuple(effect for effect in turn.effects if _takes_back(effect))
+                return replace(outcome, replies=(*outcome.replies, *replies), tracker=standing.tracker, effects=less)
             return replace(outcome, replies=(*outcome.replies, *replies), tracker=turn.tracker, effects=turn.effects)
         if asked is not message:
             # She wants to go on, and the message that waited was the alarming one.
@@ -222,7 +224,12 @@ class Turns:
         typed = " ".join(re.findall(r"\w+", message.text.lower()))
         if not 0 < len(typed) <= _LONGEST_TITLE:
             return None
+        # An answer to a form's question is one only while that question is the last thing that was said.
+        latest = await self._store.offered(message.conversation_id, message.position, replies=1)
+        open_now = {button.payload for button in latest}
         for button in await self._store.offered(message.conversation_id, message.position):
+            if button.payload.startswith("/answer_") and button.payload not in open_now:
+                continue
             if typed == " ".join(re.findall(r"\w+", button.title.lower())):
                 return button.payload
         return None
@@ -244,6 +251,11 @@ class Turns:
             log.error("The assistant failed: %s", type(error).__name__)
         metrics.FAILED_TURNS.inc()
         return Turn((APOLOGY,))
+
+
+def _takes_back(effect: Effect) -> bool:
+    """Whether an effect only takes something back that was kept."""
+    return effect.keeps is Keeps.HISTORY_DELETED or (effect.keeps is Keeps.HISTORY_SHARED and not effect.data["shared"])
 
 
 def _carried(payload: str | None) -> list[str]:

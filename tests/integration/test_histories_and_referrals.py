@@ -467,3 +467,98 @@ async def test_no_button_that_is_pressed_at_a_wrong_moment_breaks_a_form(
                 payload = f'/answer_{form}{{"question": "{question}", "answer": "{answer}"}}'
                 for message in await person.say(payload=payload):
                     assert message.text != APOLOGY.text, (question, answer)
+
+
+HISTORY = ("i want to tell you how it began", "yes")
+
+
+@on_sqlite
+async def test_a_typed_answer_belongs_to_the_open_question(
+    settings: Settings, store: ConversationStore, assistant: Assistant
+) -> None:
+    said = " ".join(
+        await talk(settings, store, assistant, *HISTORY, "never", "not sure", "skip", "skip", "skip", "skip", "skip")
+    )
+    assert "Was penetration ever comfortable: never" in said
+    assert "When it began: not sure when" in said
+
+
+@on_sqlite
+async def test_a_no_to_sharing_takes_an_earlier_yes_back(
+    settings: Settings, store: ConversationStore, assistant: Assistant, histories: HistoryStore
+) -> None:
+    async with make_service(settings, store, assistant, Listeners()) as service:
+        conversation = await service.start("terminal")
+        person = Visitor(service, conversation)
+        for line in (*HISTORY, "never", *["skip"] * 6, "yes", "yes"):
+            await person.say(line)
+        assert await histories.shared(conversation) is not None
+        for line in ("share my history", "no"):
+            await person.say(line)
+        assert await histories.shared(conversation) is None
+
+
+@on_sqlite
+async def test_a_history_is_not_shared_before_it_is_confirmed(
+    settings: Settings, store: ConversationStore, assistant: Assistant, histories: HistoryStore
+) -> None:
+    async with make_service(settings, store, assistant, Listeners()) as service:
+        conversation = await service.start("terminal")
+        person = Visitor(service, conversation)
+        for line in (*HISTORY, "never", "stop"):
+            await person.say(line)
+        said = " ".join(message.text for message in await person.say("share my history with a coach"))
+        assert "can read it from now on" not in said
+        assert "Is it right like this?" in said
+    assert await histories.versions(conversation) == []
+
+
+@on_sqlite
+@pytest.mark.parametrize("doubt", ["ok wait, not yet", "start over", "ok no don't", "yes but email me instead"])
+async def test_only_a_plain_yes_sends_a_wish(
+    settings: Settings, store: ConversationStore, assistant: Assistant, doubt: str
+) -> None:
+    said = " ".join(await talk(settings, store, assistant, *SENDING[:-1], doubt))
+    assert "Your code is" not in said
+
+
+@on_sqlite
+async def test_only_a_plain_yes_deletes_a_history(
+    settings: Settings, store: ConversationStore, assistant: Assistant
+) -> None:
+    told = (*HISTORY, "never", *["skip"] * 6, "yes", "no", "delete my history")
+    assert "It is deleted" not in " ".join(await talk(settings, store, assistant, *told, "ok keep it"))
+    assert "It is deleted" in " ".join(await talk(settings, store, assistant, *told, "yes"))
+
+
+@on_sqlite
+async def test_the_team_gets_what_was_shown_and_no_word_more(
+    settings: Settings, store: ConversationStore, assistant: Assistant, referrals: ReferralStore
+) -> None:
+    first = "something bad was done to me years ago, i want a lady physio who speaks marathi in pune"
+    said = await talk(settings, store, assistant, first, "1", "yes", "chat", "any time", "send it")
+    code = code_in(" ".join(said))
+    assert code is not None
+    content = (await referrals.by_code(code)).content
+    assert "done to me" not in json.dumps(content)
+    assert (content["gender"], content["languages"]) == ("woman", ["Marathi"])
+
+
+@on_sqlite
+@pytest.mark.parametrize("lines", [(*HISTORY, "never"), ("find a physio",), SEARCH, (*SEARCH, "1", "yes")])
+async def test_a_person_can_be_asked_for_at_every_step(
+    settings: Settings, store: ConversationStore, assistant: Assistant, lines: tuple[str, ...]
+) -> None:
+    for wish in ("/talk_to_human", "i want to talk to a real person please"):
+        said = " ".join(await talk(settings, store, assistant, *lines, wish))
+        assert "team" in said
+        assert "Was it" not in said
+        assert "Which town" not in said
+
+
+@on_sqlite
+async def test_a_number_that_is_typed_with_a_space_is_no_code(
+    settings: Settings, store: ConversationStore, assistant: Assistant
+) -> None:
+    said = " ".join(await talk(settings, store, assistant, *SEARCH, "1", "yes", "phone", "022-2654 3287"))
+    assert "When is a good time" in said

@@ -106,6 +106,9 @@ def test_no_text_breaks_it_and_only_known_answers_come_out(text: str, asked: str
         ("i have had this since my delivery, my wife was with me", False),
         ("i want to tell you how it began", False),
         ("my partner is patient", False),
+        ("it started when my partner was away, sex hurts since then", False),
+        ("it began after my partner's affair", False),
+        ("it hurts ever since my girlfriend was rough", False),
     ],
 )
 def test_a_partner_is_told_from_a_person_with_a_partner(message: str, for_her: bool) -> None:
