@@ -24,8 +24,8 @@ _WOMAN = re.compile(
 )
 _MAN = re.compile(r"\b(a man|male|gents?|guy)\b")
 _ABOUT_HERSELF = re.compile(
-    r"\b(i am|i'?m|im|as|being|me,?) (a |an )?(\d+ ?(year|yr)s? old )?(trans )?(woman|lady|girl|female|man|male)\b|"
-    r"\bbaby (girl|boy)\b|\b(my|our) (little |first |second )?(girl|boy)\b|"
+    r"\b(i am|i'?m|im|as|being) (a |an )?(\d+ ?(year|yr)s? old )?(trans )?(woman|lady|girl|female|man|male)\b"
+    r"(?! (physio|doctor|coach|therap|one|who))|\bbaby (girl|boy)\b|\b(my|our) (little |first |second )?(girl|boy)\b|"
     r"\b(not|no|don'?t want|dont want|never) (a |any )?(woman|women|lady|female)\b"
 )
 """Who somebody is, is no wish."""

@@ -535,8 +535,9 @@ async def test_only_a_plain_yes_deletes_a_history(
 async def test_the_team_gets_what_was_shown_and_no_word_more(
     settings: Settings, store: ConversationStore, assistant: Assistant, referrals: ReferralStore
 ) -> None:
-    first = "something bad was done to me years ago, i want a lady physio who speaks marathi in pune"
-    said = await talk(settings, store, assistant, first, "1", "yes", "chat", "any time", "send it")
+    wish = "a lady who speaks marathi, because something bad was done to me years ago"
+    lines = ("i need a physio near pune", wish, "1", "yes", "chat", "any time", "send it")
+    said = await talk(settings, store, assistant, *lines)
     code = code_in(" ".join(said))
     assert code is not None
     content = (await referrals.by_code(code)).content

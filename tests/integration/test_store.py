@@ -39,6 +39,10 @@ TABLES = {
     "trackers": 1,
     "safety_states": 0,
     "safety_flags": 0,
+    "onset_histories": 0,
+    "practitioners": 0,
+    "referrals": 0,
+    "referral_changes": 0,
     "alembic_version": 0,
 }
 
