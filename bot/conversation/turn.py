@@ -117,7 +117,8 @@ class Turns:
         outcome = Outcome(decision.replies, flags=self._flags(decision.flags, standing))
         if decision.watch != watch:
             outcome = replace(outcome, watch=decision.watch.dump())
-        if decision.alarm:
+        # Also when the same danger is told again: an open form must not take it for its answer.
+        if decision.alarm or (findings and decision.answer is None):
             outcome = replace(outcome, tracker=self._interrupted(message, standing))
         if decision.answer is None or standing.state is State.PERSON:
             return outcome

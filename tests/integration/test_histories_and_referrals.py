@@ -563,3 +563,14 @@ async def test_a_number_that_is_typed_with_a_space_is_no_code(
 ) -> None:
     said = " ".join(await talk(settings, store, assistant, *SEARCH, "1", "yes", "phone", "022-2654 3287"))
     assert "When is a good time" in said
+
+
+@on_sqlite
+async def test_the_same_crisis_told_again_is_no_answer_of_the_form_either(
+    settings: Settings, store: ConversationStore, assistant: Assistant
+) -> None:
+    again = ("i want to kill myself", "yes i am safe", "go on with my history")
+    told = (*HISTORY, "never", *again, *again, *["skip"] * 6)
+    said = " ".join(await talk(settings, store, assistant, *told))
+    assert "Is it right like this?" in said
+    assert "kill" not in said
