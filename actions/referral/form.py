@@ -71,6 +71,8 @@ class ValidateReferral(Action):
             record.step = ""
         elif not done and not record.step:
             go_on(record)
+        if done:
+            record.contact = ""  # sent, it is the team's; not sent, nobody needs it
         leaves = done and not exchange.said and exchange.intent in ELSEWHERE
         paused = done and (exchange.control == "later" or leaves or exchange.intent == "talk_to_human")
         if paused and exchange.control == "later":

@@ -36,8 +36,6 @@ async def send(exchange: Exchange, record: Record) -> bool:
     )
     exchange.say("utter_referral_sent", buttons=[], code=record.code)
     exchange.say(_when_answered(), buttons=_after(exchange), opens=_opens())
-    # Contact details are needed by the team alone from now on.
-    record.contact = ""
     return True
 
 

@@ -247,7 +247,7 @@ async def decided(exchange: Exchange, record: Record, question: str, choice: str
             return True
         case _:
             exchange.say("utter_referral_not_sent")
-            record.way = record.contact = record.times = ""
+            record.way = record.times = ""
             return True
     return False
 

@@ -76,6 +76,9 @@ conversations = Table(
     Column("channel", String(32), nullable=False),
     Column("token_hash", LargeBinary(32), nullable=True),  # web chat: SHA-256 of the bearer token
     Column("state", String(16), nullable=False, default="assistant"),
+    Column("language", String(16), nullable=True),  # of the latest message that showed one
+    Column("topic", String(64), nullable=True),  # of the latest answer that was about one
+    Column("on_desk", Boolean, nullable=False, server_default=text("false")),  # whether staff may see it: it has a card
     Column("last_position", Integer, nullable=False, default=0),
     Column("created_at", Moment, nullable=False),
     Column("last_message_at", Moment, nullable=False, index=True),

@@ -13,6 +13,7 @@ from actions.history.record import QUESTIONS
 from actions.referral.record import STEPS
 from bot.app import make_service
 from bot.assistant.agent import Assistant
+from bot.assistant.tracker import COMPACT_AT
 from bot.codes import code_in
 from bot.commands.throwaway import Visitor
 from bot.conversation.events import Listeners
@@ -26,7 +27,7 @@ from bot.storage.database import StorageUnavailable
 from bot.storage.histories import HistoryStore
 from bot.storage.practitioners import PractitionerStore
 from bot.storage.referrals import TRANSITIONS, ForbiddenChange, ReferralNotFound, ReferralStore
-from tests.integration.stored import on_sqlite, put, raw_bytes, reply, rows_of
+from tests.integration.stored import on_sqlite, put, raw_bytes, reply, rows_of, tracker_of
 
 RECORD = {"answers": {"began": {"choices": [], "words": "after my jasmine wedding"}}, "skipped": ["tried"]}
 CONTENT = {"place": "Pune", "way": "phone", "contact": "+919845012345"}
@@ -551,7 +552,13 @@ async def test_a_person_can_be_asked_for_at_every_step(
     settings: Settings, store: ConversationStore, assistant: Assistant, lines: tuple[str, ...]
 ) -> None:
     for wish in ("/talk_to_human", "i want to talk to a real person please"):
-        said = " ".join(await talk(settings, store, assistant, *lines, wish))
+        async with make_service(settings, store, assistant, Listeners()) as service:
+            person = Visitor(service, await service.start("terminal"))
+            for line in lines:
+                await person.say(line)
+            replies = await (person.say(payload=wish) if wish.startswith("/") else person.say(wish))
+        said = " ".join(message.text for message in replies)
+        assert {message.topic for message in replies} == {"talk_to_human"}
         assert "team" in said
         assert "Was it" not in said
         assert "Which town" not in said
@@ -574,3 +581,21 @@ async def test_the_same_crisis_told_again_is_no_answer_of_the_form_either(
     said = " ".join(await talk(settings, store, assistant, *told))
     assert "Is it right like this?" in said
     assert "kill" not in said
+
+
+@on_sqlite
+@pytest.mark.parametrize("end", ["stop", "do not send it"])
+async def test_a_contact_that_is_not_sent_is_not_kept_for_later(
+    settings: Settings, store: ConversationStore, assistant: Assistant, end: str
+) -> None:
+    async with make_service(settings, store, assistant, Listeners()) as service:
+        conversation = await service.start("terminal")
+        person = Visitor(service, conversation)
+        for line in (*SENDING[:-3], "me@example.org", "any time"):
+            await person.say(line)
+        before = await tracker_of(store, conversation)
+        assert '"contact":"me@example.org"' in (before or "").replace(": ", ":")
+        await person.say(end)
+        for _ in range(COMPACT_AT):  # until the turns in which it was written are folded away
+            await person.say("what is vaginismus?")
+    assert '"contact":"me@example.org"' not in (await tracker_of(store, conversation) or "").replace(": ", ":")

@@ -20,7 +20,8 @@ from bot.app import open_store
 from bot.settings import Settings
 from bot.storage import migrate
 from bot.storage.conversations import ConversationStore
-from bot.storage.tables import conversations, messages, metadata
+from bot.storage.desk_tables import metadata
+from bot.storage.tables import conversations, messages
 from tests.integration.stored import put
 
 MIGRATIONS = Path(migrate.__file__).parent / "migrations"

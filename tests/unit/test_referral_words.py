@@ -70,7 +70,7 @@ def test_a_summary_hides_the_middle_of_a_contact() -> None:
     assert Contact("chat").hidden() == ""
 
 
-@pytest.mark.parametrize("code", [new_code() for _ in range(20)])
+@pytest.mark.parametrize("code", [new_code() for _ in range(20)], ids=range(20))
 def test_codes_are_found_again_however_they_are_written(code: str) -> None:
     assert len(code) == 9
     assert set(code) <= {*ALPHABET, "-"}
