@@ -10,6 +10,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions import message
 from actions.clarify import clarify
+from actions.handoff import after_a_miss
 from actions.knowledge import FORMS, follow_up_table, knowledge
 from actions.memory import Memory
 from actions.paused import remind
@@ -85,7 +86,8 @@ class ActionAnswer(Action):
             answer(dispatcher, memory, topic)
             offer_others(dispatcher, memory, Understanding.of(tracker, topic), topic)
             remind(dispatcher, memory, tracker, topic)
-        return memory.events(tracker)
+        kept = await after_a_miss(dispatcher, memory, tracker)
+        return [*memory.events(tracker), *kept]
 
 
 class ActionFollowUp(Action):
@@ -106,7 +108,8 @@ class ActionFollowUp(Action):
             clarify(dispatcher, memory)
         else:
             answer(dispatcher, memory, topic, form=form, type_=type_)
-        return memory.events(tracker)
+        kept = await after_a_miss(dispatcher, memory, tracker)
+        return [*memory.events(tracker), *kept]
 
     @staticmethod
     def resolve(kind: str, memory: Memory) -> tuple[str | None, str | None, str | None]:

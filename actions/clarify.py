@@ -8,8 +8,9 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import message
+from actions.handoff import after_a_miss
 from actions.knowledge import knowledge
-from actions.memory import Memory
+from actions.memory import MISSED, Memory
 
 TOPIC = "clarify"
 
@@ -20,6 +21,7 @@ def clarify(dispatcher: CollectingDispatcher, memory: Memory) -> None:
     name = "utter_clarify" if times == 0 else "utter_clarify_again"
     message.say(dispatcher, knowledge().in_turn(name, max(times - 1, 0)), TOPIC)
     memory.said(TOPIC)
+    memory.said(MISSED)
 
 
 class ActionClarify(Action):
@@ -35,4 +37,5 @@ class ActionClarify(Action):
         """Ask one question with choices."""
         memory = Memory.of(tracker)
         clarify(dispatcher, memory)
-        return memory.events(tracker)
+        kept = await after_a_miss(dispatcher, memory, tracker)
+        return [*memory.events(tracker), *kept]

@@ -7,7 +7,9 @@ import re
 from actions import message
 from actions.answer import answer
 from actions.exchange import Exchange
+from actions.handoff import hand_over
 from actions.knowledge import knowledge
+from bot.handoff import Why
 
 _SURE = 0.4
 """Confidence from which a question in the middle of a form is answered; it reads like one, so a low one is enough."""
@@ -76,12 +78,12 @@ def wants_a_person(exchange: Exchange) -> bool:
     return not exchange.text or (exchange.confidence >= _VERY_SURE and _PERSON.search(exchange.plain) is not None)
 
 
-def pressed_elsewhere(exchange: Exchange) -> bool | None:
+async def pressed_elsewhere(exchange: Exchange) -> bool | None:
     """A button that is none of the form's: true when the form is over, false when it goes on; nothing otherwise."""
     if exchange.text or exchange.choice is not None:
         return None
     if exchange.intent == "talk_to_human":
-        to_a_person(exchange)
+        await to_a_person(exchange)
         return True
     topic = message.named_topic(exchange.tracker)
     if exchange.intent == "ask" and f"utter_ask/{topic}" in knowledge():
@@ -89,9 +91,10 @@ def pressed_elsewhere(exchange: Exchange) -> bool | None:
     return False
 
 
-def to_a_person(exchange: Exchange) -> None:
+async def to_a_person(exchange: Exchange) -> None:
     """Somebody asks for a person in the middle of a form."""
-    _say_as(exchange, "talk_to_human", "utter_talk_to_human")
+    exchange.kept.append(await hand_over(exchange.dispatcher, exchange.memory, exchange.tracker, Why.ASKED))
+    exchange.said = True
 
 
 def _say_as(exchange: Exchange, topic: str, name: str) -> None:

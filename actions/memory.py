@@ -8,6 +8,9 @@ from typing import Any
 from rasa_sdk import Tracker
 from rasa_sdk.events import SlotSet
 
+MISSED = "missed"
+"""Counted under this name: messages in a row that were not understood, or complained about."""
+
 
 @dataclass
 class Memory:
@@ -49,6 +52,8 @@ class Memory:
     def answered(self, topic: str) -> None:
         """Remember an answered topic as the one that "tell me more" is about."""
         self.said(topic)
+        if self.times(MISSED):
+            self.heard[MISSED] = 0
         if topic != self.last_topic:
             self.previous_topic, self.last_topic = self.last_topic, topic
 

@@ -1,4 +1,4 @@
-"""Everything that is said without looking anything up: small talk, limits, offers of a person."""
+"""Everything that is said without looking anything up: small talk, limits."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions import message
 from actions.clarify import clarify
+from actions.handoff import after_a_miss
 from actions.knowledge import knowledge
-from actions.memory import Memory
+from actions.memory import MISSED, Memory
 from actions.paused import remind
 
 _SMALLTALK = {
@@ -50,6 +51,9 @@ class ActionSay(Action):
             language = tracker.latest_message.get("language") if intent == "other_language" else None
             message.say(dispatcher, knowledge().in_turn(name, memory.times(name), language=language), intent)
             memory.said(name)
-            if intent in ("smalltalk", "talk_to_human"):
+            if name == "utter_complaint":
+                memory.said(MISSED)
+            if intent == "smalltalk":
                 remind(dispatcher, memory, tracker, intent)
-        return memory.events(tracker)
+        kept = await after_a_miss(dispatcher, memory, tracker)
+        return [*memory.events(tracker), *kept]

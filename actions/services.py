@@ -1,4 +1,4 @@
-"""What actions find around them: the directory, stored referrals and histories, and the clock.
+"""What actions find around them: the directory, stored referrals, handoffs, and the clock.
 
 The service sets them for each turn (:func:`at_work`). Behind ``rasa run actions`` nobody does: there they are made from
 the settings at first use.
@@ -20,9 +20,10 @@ from bot.directory.service import Directory
 from bot.hours import Hours
 from bot.model import now
 from bot.settings import Settings
+from bot.storage.cards import CardStore
 from bot.storage.database import Database
 from bot.storage.encryption import Keyring
-from bot.storage.histories import HistoryStore
+from bot.storage.handoff_store import HandoffStore
 from bot.storage.practitioners import PractitionerStore
 from bot.storage.referrals import ReferralStore
 
@@ -33,7 +34,8 @@ class Services:
 
     directory: Directory
     referrals: ReferralStore
-    histories: HistoryStore
+    handoffs: HandoffStore
+    cards: CardStore
     country: str
     time_zone: ZoneInfo
     team_hours: Hours
@@ -50,7 +52,8 @@ def make_services(settings: Settings, database: Database, keyring: Keyring) -> S
     return Services(
         directory,
         ReferralStore(database, keyring),
-        HistoryStore(database, keyring),
+        HandoffStore(database, keyring),
+        CardStore(database),
         settings.country,
         settings.time_zone,
         settings.team_hours,

@@ -7,41 +7,50 @@ import contextlib
 import ctypes
 import gc
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
 
 from aiohttp import web
 
-from actions.services import at_work, make_services
+from actions.services import Services, at_work, make_services
+from bot.app_desk import make_desk, make_notifier, make_presence, make_signals
 from bot.assistant.agent import Assistant
 from bot.channels import pages, status
 from bot.channels.problem import problems
 from bot.channels.rate_limit import RateLimiter
 from bot.channels.web import WebChat
 from bot.conversation.events import Listeners
+from bot.conversation.handoff import HandoffService
 from bot.conversation.service import ConversationService
 from bot.conversation.turn import Turns
+from bot.desk.notifying import Notifier
+from bot.desk.routing import DeskRoutes
 from bot.model import now
 from bot.nlu.encoder import shared_encoder
 from bot.safety.first_help import first_help
 from bot.safety.helplines import helplines
 from bot.safety.policy import SafetyPolicy
 from bot.settings import Settings
+from bot.storage.audit import AuditLog
+from bot.storage.cards import CardStore
 from bot.storage.changes import follow_changes
 from bot.storage.conversations import ConversationStore
 from bot.storage.database import Database, StorageUnavailable
 from bot.storage.encryption import Keyring
+from bot.storage.handoffs import purge_handoffs
 from bot.storage.migrate import migrate
+from bot.storage.notifications import NotificationStore
 from bot.storage.safety import SafetyStore
 
 log = logging.getLogger(__name__)
 
-# 5,000 characters as JSON escapes of surrogate pairs are 60,000 bytes.
-_MAX_BODY = 128 * 1024
+# A message has at most 60,000 bytes (5,000 characters as JSON escapes), a directory to import some hundred thousand.
+_MAX_BODY = 1024 * 1024
 
 READY = web.AppKey("ready", asyncio.Event)
 SERVICE = web.AppKey("service", ConversationService)
+DESK_ROUTES = web.AppKey("desk_routes", DeskRoutes)
 
 
 @contextlib.asynccontextmanager
@@ -52,7 +61,7 @@ async def open_store(settings: Settings) -> AsyncIterator[ConversationStore]:
     database = Database(settings.sqlalchemy_url, max_turns=settings.max_turns)
     try:
         await migrate(database)
-        yield ConversationStore(database, keys)
+        yield ConversationStore(database, keys, told_by=settings.told_by)
     finally:
         await database.close()
 
@@ -66,11 +75,17 @@ def _address(settings: Settings, request: web.Request) -> str:
 
 
 def make_service(
-    settings: Settings, store: ConversationStore, assistant: Assistant, listeners: Listeners
+    settings: Settings,
+    store: ConversationStore,
+    assistant: Assistant,
+    listeners: Listeners,
+    *,
+    services: Services | None = None,
+    waiting: Callable[[], None] = lambda: None,
 ) -> ConversationService:
     """The service on storage and a loaded assistant: what every channel hands its messages to."""
     policy = SafetyPolicy(first_help(), helplines(), country=settings.country)
-    services = make_services(settings, store.database, store.keyring)
+    services = services or make_services(settings, store.database, store.keyring)
     turns = Turns(
         store,
         assistant,
@@ -79,20 +94,31 @@ def make_service(
         timeout=settings.turn_timeout,
         at_work=lambda: at_work(services),
     )
-    return ConversationService(store, turns, listeners, turn_timeout=settings.turn_timeout)
+    return ConversationService(store, turns, listeners, turn_timeout=settings.turn_timeout, waiting=waiting)
 
 
 def make_app(settings: Settings, store: ConversationStore, assistant: Assistant) -> web.Application:
     """The aiohttp application on storage and a loaded assistant, which the caller opens and closes."""
-    listeners = Listeners()
-    service = make_service(settings, store, assistant, listeners)
+    listeners, presence = Listeners(), make_presence(store)
+    notifier = make_notifier(settings, store)
+    services = make_services(settings, store.database, store.keyring)
+    service = make_service(settings, store, assistant, listeners, services=services, waiting=notifier.wake)
+
+    def address(request: web.Request) -> str:
+        return _address(settings, request)
+
     chat = WebChat(
         service,
         store,
         listeners,
         messages=RateLimiter(settings.rate_limit),
         starts=RateLimiter(settings.start_rate_limit),
-        address=lambda request: _address(settings, request),
+        address=address,
+        presence=presence,
+        signals=make_signals(store, listeners),
+    )
+    desk = make_desk(
+        settings, store, assistant, service, services, listeners, presence, address=address, wake=notifier.wake
     )
 
     async def ready() -> dict[str, bool]:
@@ -100,8 +126,9 @@ def make_app(settings: Settings, store: ConversationStore, assistant: Assistant)
 
     app = web.Application(middlewares=[problems], client_max_size=_MAX_BODY)
     app[SERVICE] = service
-    app.add_routes([*chat.routes(), *pages.routes(), *status.routes(ready)])
-    app.cleanup_ctx.append(lambda _: _running(settings, store, service, listeners))
+    app.add_routes([*chat.routes(), *pages.routes(), *status.routes(ready), *desk.routes.routes()])
+    app[DESK_ROUTES] = desk.routes
+    app.cleanup_ctx.append(lambda _: _running(settings, store, service, listeners, desk.handoff, notifier))
 
     async def end_streams(_: web.Application) -> None:
         listeners.close()
@@ -112,12 +139,19 @@ def make_app(settings: Settings, store: ConversationStore, assistant: Assistant)
 
 
 async def _running(
-    settings: Settings, store: ConversationStore, service: ConversationService, listeners: Listeners
+    settings: Settings,
+    store: ConversationStore,
+    service: ConversationService,
+    listeners: Listeners,
+    handoff: HandoffService,
+    notifier: Notifier,
 ) -> AsyncIterator[None]:
-    """What runs beside the requests: recovery, purging, hearing from other processes."""
+    """What runs beside the requests: recovery, purging, telling staff, hearing from other processes."""
     tasks = [
-        asyncio.create_task(follow_changes(store.database, listeners.changed, listeners.wake_all)),
+        asyncio.create_task(follow_changes(store.database, listeners.changed, listeners.wake_all, listeners.signal)),
         asyncio.create_task(_purge(settings, service)),
+        asyncio.create_task(handoff.run()),
+        asyncio.create_task(notifier.run()),
     ]
     async with service:
         recovered = await service.recover()
@@ -129,11 +163,21 @@ async def _running(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def purge_trails(settings: Settings, database: Database) -> None:
+    """Erase what is past its time and belongs to no conversation: alarms, handoffs, the audit log, notifications."""
+    before = now() - timedelta(days=settings.audit_days)
+    await SafetyStore(database).purge(before)
+    await purge_handoffs(database, before)
+    await AuditLog(database).purge(before)
+    await NotificationStore(database).purge(before)
+    await CardStore(database).purge_gone(now() - timedelta(days=7))
+
+
 async def _purge(settings: Settings, service: ConversationService) -> None:
     while True:
         try:
             await service.purge(settings.retention_days, settings.referral_days)
-            await SafetyStore(service.database).purge(now() - timedelta(days=settings.audit_days))
+            await purge_trails(settings, service.database)
         except StorageUnavailable:
             log.warning("The database does not answer; purging later.")
         await asyncio.sleep(settings.purge_every)

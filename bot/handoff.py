@@ -91,6 +91,23 @@ class NotPossible(HandoffError):
     """The state of the conversation does not allow it."""
 
 
+FEEDBACK = "/feedback"
+"""The payload of the buttons below the question whether a talk with a person helped."""
+
+FEEDBACK_SCORES = {"1": "It did not help", "2": "It helped a little", "3": "It helped"}
+"""Answers to it, by score, as the buttons say them."""
+
+
+def feedback_payload(score: str) -> str:
+    """What the button of a score sends."""
+    return f'{FEEDBACK}{{"score": "{score}"}}'
+
+
+def is_feedback(payload: str | None) -> bool:
+    """Whether a payload is an answer to whether a talk helped: it is no new message to anybody."""
+    return payload is not None and payload.startswith(FEEDBACK)
+
+
 @dataclass(frozen=True)
 class Colleague:
     """One of the staff, as conversations know them."""

@@ -101,6 +101,8 @@ class Message:
     answered_at: datetime | None = None
     delivered_at: datetime | None = None
     attempts: int = 0
+    author: str | None = None
+    """Who of the staff wrote it (an id); visitors do not see it."""
 
     def as_json(self) -> dict[str, Any]:
         """The message of the web chat contract."""
@@ -122,6 +124,9 @@ class Keeps(StrEnum):
     HISTORY_DELETED = "history_deleted"
     REFERRAL_OPENED = "referral_opened"
     REFERRAL_WITHDRAWN = "referral_withdrawn"
+    PERSON_WANTED = "person_wanted"
+    MISUNDERSTOOD = "misunderstood"
+    FEEDBACK = "feedback"
 
 
 @dataclass(frozen=True)
@@ -139,6 +144,7 @@ class Turn:
     replies: tuple[Reply, ...]
     tracker: str | None = None
     understood: dict[str, Any] = field(default_factory=dict)
+    language: str | None = None
     effects: tuple[Effect, ...] = ()
 
 
@@ -171,6 +177,7 @@ class Outcome:
     watch: str | None = None
     flags: tuple[Flag, ...] = ()
     effects: tuple[Effect, ...] = ()
+    language: str | None = None
 
 
 def now() -> datetime:

@@ -64,6 +64,21 @@ def _seconds(value: str) -> float:
     return seconds
 
 
+def _minutes(value: str) -> float:
+    return _seconds(value)
+
+
+def _address(value: str) -> str:
+    address = value.strip().rstrip("/")
+    if address and not address.startswith(("http://", "https://")):
+        raise ValueError
+    return address
+
+
+def _list(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
 def _rate(value: str) -> Rate | None:
     if value.strip().lower() == "off":
         return None
@@ -221,6 +236,63 @@ TABLE: tuple[Setting, ...] = (
         "Where the gazetteer made of the data packages lies; nothing of anybody is in it. Empty: the data folder.",
     ),
     Setting(
+        "BOT_PUBLIC_URL",
+        "",
+        _address,
+        "an address, as in https://chat.example.org",
+        "Where people reach this service; for links in what staff are told. Empty: the links are left out.",
+    ),
+    Setting(
+        "BOT_DESK_IDLE_MINUTES",
+        "120",
+        _minutes,
+        "minutes, more than 0",
+        "A desk session ends when nothing was done for so long; after 12 hours in any case.",
+    ),
+    Setting(
+        "BOT_CLAIM_SILENT_MINUTES",
+        "10",
+        _minutes,
+        "minutes, more than 0",
+        "Who holds a conversation and leaves the visitor without an answer for so long loses it to the queue.",
+    ),
+    Setting(
+        "BOT_CLAIM_OFFLINE_MINUTES",
+        "3",
+        _minutes,
+        "minutes, more than 0",
+        "Who holds a conversation and has not had the desk open for so long loses it to the queue.",
+    ),
+    Setting(
+        "BOT_VISITOR_LEFT_SECONDS",
+        "45",
+        _seconds,
+        "seconds",
+        "A visitor whose page was not open for so long is marked as having left.",
+    ),
+    Setting(
+        "BOT_NOTIFY_EMAIL",
+        "",
+        _list,
+        "addresses, joined by commas",
+        "Who is told by e-mail that somebody waits. Empty: nobody. Needs BOT_SMTP_URL.",
+    ),
+    Setting(
+        "BOT_SMTP_URL",
+        "",
+        _text,
+        "smtp://USER:PASSWORD@HOST:587 or smtps://...",
+        "The mail server. Empty: no e-mail is sent.",
+    ),
+    Setting("BOT_MAIL_FROM", "", _text, "an address", "The sender of e-mails. Empty: desk@ the mail server's name."),
+    Setting(
+        "BOT_NOTIFY_WEBHOOK",
+        "",
+        _address,
+        "an address",
+        "Told that somebody waits, as JSON that Slack understands. It carries no content. Empty: nothing is told.",
+    ),
+    Setting(
         "BOT_PURGE_EVERY",
         "3600",
         _seconds,
@@ -269,6 +341,15 @@ class Settings:
     example_directory: bool
     referral_days: float
     cache_dir: Path | None
+    public_url: str
+    desk_idle_minutes: float
+    claim_silent_minutes: float
+    claim_offline_minutes: float
+    visitor_left_seconds: float
+    notify_email: tuple[str, ...]
+    smtp_url: str
+    mail_from: str
+    notify_webhook: str
     purge_every: float
     model: str
     max_turns: int
@@ -304,6 +385,12 @@ class Settings:
         """A copy with some attributes changed, for tests and commands."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return type(self)(**{**values, **changes})
+
+    @property
+    def told_by(self) -> frozenset[str]:
+        """The ways in which staff are told that somebody waits: ``email``, ``webhook``, both or none."""
+        ways = (("email", bool(self.notify_email and self.smtp_url)), ("webhook", bool(self.notify_webhook)))
+        return frozenset(way for way, is_set in ways if is_set)
 
     @property
     def sqlalchemy_url(self) -> str:

@@ -58,7 +58,7 @@ class ValidateOnsetHistory(Action):
         elif begins and exchange.choice is None:
             done = _begin(exchange, record)
         else:
-            done = _take(exchange, record)
+            done = await _take(exchange, record)
         if done:
             record.step = ""
             if not record.agreed:  # an offer that is not taken up leaves nothing behind
@@ -127,15 +127,15 @@ def _begin(exchange: Exchange, record: Record) -> bool:
     return False
 
 
-def _take(exchange: Exchange, record: Record) -> bool:
+async def _take(exchange: Exchange, record: Record) -> bool:
     """One message inside the form; true when the form is over."""
     if exchange.intent == "answer_referral":
         return True
-    aside = pressed_elsewhere(exchange)
+    aside = await pressed_elsewhere(exchange)
     if aside is not None:
         return aside or exchange.intent in ELSEWHERE
     if wants_a_person(exchange) and not hear_anything(exchange.text):
-        to_a_person(exchange)
+        await to_a_person(exchange)
         return True
     if exchange.choice is not None:
         return _pressed(exchange, record, *exchange.choice)

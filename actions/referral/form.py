@@ -154,12 +154,12 @@ async def _begin(exchange: Exchange, record: Record) -> bool:
 async def _take(exchange: Exchange, record: Record) -> bool:
     if exchange.intent == "answer_history":
         return True
-    aside = pressed_elsewhere(exchange)
+    aside = await pressed_elsewhere(exchange)
     if aside is not None:
         return aside or exchange.intent in ELSEWHERE or switched(exchange, record)
     looks = record.step in ("pick", "wishes") and TEAM.search(exchange.plain)
     if wants_a_person(exchange) and not looks:
-        to_a_person(exchange)
+        await to_a_person(exchange)
         return True
     if exchange.choice is not None:
         return await _pressed(exchange, record, *exchange.choice)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from rasa.shared.core.trackers import DialogueStateTracker  # noqa: E402
 
 from bot.assistant.in_process import InProcessActions  # noqa: E402
 from bot.assistant.tracker import TurnState, TurnTrackerStore, dump, enter, load  # noqa: E402
+from bot.nlu.topic_classifier import TOPIC_RANKING  # noqa: E402
 from bot.safety.component import NoSafetyModel, screen_of  # noqa: E402
 from bot.safety.screen import SafetyScreen  # noqa: E402
 
@@ -105,9 +107,11 @@ class Assistant:
         )
         if not output.replies or turn.saved is None:
             raise NothingSaid("No reply was given.")
-        intent = turn.saved.latest_message.intent if turn.saved.latest_message else {}
+        latest = turn.saved.latest_message
+        intent = dict(latest.intent or {}) if latest else {}
+        language = (latest.parse_data or {}).get("language") if latest else None
         effects = self._taken_from_outbox(turn.saved)
-        return Turn(tuple(output.replies), dump(turn.saved), dict(intent or {}), effects)
+        return Turn(tuple(output.replies), dump(turn.saved), intent, language, effects)
 
     def _taken_from_outbox(self, tracker: DialogueStateTracker) -> tuple[Effect, ...]:
         """What the actions of this turn want kept; the slot is empty afterwards."""
@@ -115,6 +119,36 @@ class Assistant:
         if rows:
             tracker.update(SlotSet(OUTBOX, None), self._domain)
         return tuple(Effect(Keeps(row["keeps"]), row["data"]) for row in rows)
+
+    async def best_topics(self, text: str, *, most: int = 3) -> list[tuple[str, float]]:
+        """What a text is most likely about: names of topics as answers have them, with confidences, the best first."""
+        parsed = await self._processor.parse_message(
+            UserMessage(text, input_channel="bot", metadata={"screened": True}), only_output_properties=True
+        )
+        found = []
+        for row in parsed.get(TOPIC_RANKING) or []:
+            intent, _, key = str(row["topic"]).partition("/")
+            if intent == "ask" and key:
+                found.append((key, float(row["confidence"])))
+        return found[:most]
+
+    def told(self, conversation_id: str, state: str | None, topics: Sequence[str]) -> str | None:
+        """The state after a person has answered: forms put aside, and these topics count as answered.
+
+        So the assistant does not begin again where a person stopped, and says what she said in other words.
+        """
+        after = self.interrupt(conversation_id, state) or state
+        if after is None or not topics:
+            return after
+        tracker = load(conversation_id, after, self._domain)
+        heard = dict(tracker.get_slot("heard") or {})
+        for topic in topics:
+            heard[topic] = heard.get(topic, 0) + 1
+            heard[f"{topic}:full"] = heard.get(f"{topic}:full", 0) + 1
+        tracker.update(SlotSet("heard", heard), self._domain)
+        tracker.update(SlotSet("last_topic", topics[-1]), self._domain)
+        tracker.update(ActionExecuted(ACTION_LISTEN_NAME), self._domain)
+        return dump(tracker)
 
     def interrupt(self, conversation_id: str, state: str | None) -> str | None:
         """The state with a running form put aside: the next message is not taken for the answer to its question.

@@ -29,9 +29,9 @@ async def guard(request: web.Request, response: web.StreamResponse) -> None:
         response.headers.setdefault(name, value)
 
 
-def _file(name: str) -> web.Response:
-    path = FOLDER / name
-    if path.suffix not in _TYPES or path.parent != FOLDER or not path.is_file():
+def _file(name: str, folder: Path = FOLDER) -> web.Response:
+    path = folder / name
+    if path.suffix not in _TYPES or path.parent != folder or not path.is_file():
         raise web.HTTPNotFound
     return web.Response(
         body=path.read_bytes(),
@@ -51,6 +51,15 @@ async def asset(request: web.Request) -> web.Response:
     return _file(request.match_info["name"])
 
 
+async def desk_asset(request: web.Request) -> web.Response:
+    """``GET /desk/web/NAME``: a script or style of the staff desk; it holds nothing of anybody."""
+    return _file(request.match_info["name"], FOLDER / "desk")
+
+
 def routes() -> list[web.RouteDef]:
     """The routes of the page."""
-    return [web.get("/", index, name="index"), web.get("/web/{name}", asset, name="asset")]
+    return [
+        web.get("/", index, name="index"),
+        web.get("/web/{name}", asset, name="asset"),
+        web.get("/desk/web/{name}", desk_asset, name="desk_asset"),
+    ]

@@ -8,25 +8,26 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
-from uuid import UUID
 
 from aiohttp import hdrs, web
 
 from bot.channels.problem import Problem
 from bot.channels.rate_limit import RateLimiter
+from bot.channels.reading import event_stream, json_object, json_response, send_event, uuid_of
 from bot.conversation import metrics
 from bot.conversation.events import Listeners
 from bot.conversation.export import export
 from bot.conversation.payload import is_payload
+from bot.conversation.presence import Presence
 from bot.conversation.service import ConversationService
-from bot.model import MAX_TEXT, ConversationNotFound, Inbound, Message
+from bot.model import MAX_TEXT, ConversationNotFound, Inbound, Message, State
+from bot.storage.cards import CardStore
 from bot.storage.conversations import ConversationStore
-from bot.storage.database import StorageUnavailable
+from bot.storage.database import DESK, StorageUnavailable
 
 CHANNEL = "web"
 HEARTBEAT_SECONDS = 15.0
@@ -45,8 +46,18 @@ class WebChat:
         messages: RateLimiter,
         starts: RateLimiter,
         address: Callable[[web.Request], str],
+        presence: Presence,
+        signals: Callable[[str, dict[str, Any]], Awaitable[None]],
     ) -> None:
-        """Wire the parts; ``address`` tells the visitor's network address for the limit on new conversations."""
+        """Wire the parts.
+
+        Args:
+            address: tells the visitor's network address, for the limit on new conversations.
+            signals: passes on what is true for a moment only, such as that she is typing.
+        """
+        self._presence = presence
+        self._signals = signals
+        self._cards = CardStore(store.database)
         self._service = service
         self._store = store
         self._listeners = listeners
@@ -60,6 +71,7 @@ class WebChat:
             web.post("/api/chat/conversations", self.start, name="start"),
             web.post(f"{_CONVERSATION}/messages", self.post, name="post"),
             web.get(f"{_CONVERSATION}/messages", self.get, name="get", allow_head=False),
+            web.post(f"{_CONVERSATION}/signals", self.signals, name="signals"),
             web.get(f"{_CONVERSATION}/events", self.events, name="events", allow_head=False),
             web.get(f"{_CONVERSATION}/export", self.export, name="export", allow_head=False),
             web.delete(_CONVERSATION, self.erase, name="erase"),
@@ -68,15 +80,15 @@ class WebChat:
     async def start(self, request: web.Request) -> web.Response:
         """``POST /api/chat/conversations`` → 201 with id, token and no messages yet."""
         self._within(self._starts, self._address(request))
-        await _json_object(request, may_be_empty=True)
+        await json_object(request, may_be_empty=True)
         token = secrets.token_urlsafe(32)
         conversation_id = await self._service.start(CHANNEL, token_hash=_hash(token))
-        return _json({"id": conversation_id, "token": token, "messages": []}, HTTPStatus.CREATED)
+        return json_response({"id": conversation_id, "token": token, "messages": []}, HTTPStatus.CREATED)
 
     async def post(self, request: web.Request) -> web.Response:
         """``POST .../messages`` → 200 with the replies to this message, once they are there."""
         conversation_id = await self._authorised(request)
-        body = await _json_object(request)
+        body = await json_object(request)
         inbound = _inbound(conversation_id, body)
         message = await self._store.get(conversation_id, inbound.id)
         if message is None:
@@ -102,37 +114,51 @@ class WebChat:
         """``GET .../events`` → a stream with each new message once; ``Last-Event-ID`` goes on behind that message."""
         conversation_id = await self._authorised(request)
         position = await self._position(conversation_id, request.headers.get("Last-Event-ID"), strict=False)
-        response = web.StreamResponse(
-            headers={
-                hdrs.CONTENT_TYPE: "text/event-stream; charset=utf-8",
-                hdrs.CACHE_CONTROL: "no-store",
-                "X-Accel-Buffering": "no",  # reverse proxies must not hold events back
-            }
-        )
+        response = event_stream()
         await response.prepare(request)
         metrics.LISTENERS.inc()
         try:
-            with self._listeners.subscribe(conversation_id) as subscription:
+            with self._presence.visitor(conversation_id), self._listeners.subscribe(conversation_id) as subscription:
                 await response.write(b"retry: 2000\n\n")
                 subscription.wake()  # send what is there already
+                shown = State.ASSISTANT
                 async for changed in subscription.changes(heartbeat=HEARTBEAT_SECONDS):
                     if not changed:
                         await response.write(b": keep-alive\n\n")
                         continue
+                    for signal in subscription.signals():
+                        if signal["who"] != "visitor":
+                            await send_event(response, "typing", {"typing": signal["typing"]})
                     position = await self._send_new(response, conversation_id, position)
-                    if await self._store.state(conversation_id) is None:
-                        await response.write(b"event: erased\ndata: {}\n\n")
+                    state = await self._store.state(conversation_id)
+                    if state is None:
+                        await send_event(response, "erased", {})
                         break
+                    if state is not shown:
+                        await send_event(response, "state", {"state": state.value})
+                        shown = state
         except (ConnectionResetError, StorageUnavailable):
             pass  # the visitor closed the page, or should come again: her browser does, and goes on where it was
         finally:
             metrics.LISTENERS.dec()
         return response
 
+    async def signals(self, request: web.Request) -> web.Response:
+        """``POST .../signals`` {typing} or {read: message id} → 204; for whoever of the team answers live."""
+        conversation_id = await self._authorised(request)
+        body = await json_object(request)
+        if isinstance(body.get("typing"), bool):
+            await self._signals(conversation_id, {"who": "visitor", "typing": body["typing"]})
+        if body.get("read") is not None:
+            position = await self._position(conversation_id, str(body["read"]), strict=True)
+            await self._cards.read_by_visitor(conversation_id, position)
+            self._listeners.changed(DESK)
+        return web.Response(status=HTTPStatus.NO_CONTENT)
+
     async def export(self, request: web.Request) -> web.Response:
         """``GET .../export`` → 200 with everything that is kept of the conversation, as a file to download."""
         conversation_id = await self._authorised(request)
-        response = _json(await export(self._store, conversation_id))
+        response = json_response(await export(self._store, conversation_id))
         response.headers[hdrs.CONTENT_DISPOSITION] = 'attachment; filename="conversation.json"'
         return response
 
@@ -146,8 +172,7 @@ class WebChat:
         """Write the messages behind a position; the position of the last one written."""
         found = await self._service.after(conversation_id, position)
         for message in found:
-            data = json.dumps(message.as_json(), ensure_ascii=False)
-            await response.write(f"id: {message.id}\nevent: message\ndata: {data}\n\n".encode())
+            await send_event(response, "message", message.as_json(), event_id=message.id)
         self._service.mark_delivered(found)
         return found[-1].position if found else position
 
@@ -158,7 +183,7 @@ class WebChat:
         """
         if not message_id:
             return 0
-        known_id = _uuid(message_id)
+        known_id = uuid_of(message_id)
         position = None if known_id is None else await self._service.position_of(conversation_id, known_id)
         if position is None and strict:
             raise Problem(HTTPStatus.BAD_REQUEST, "The message in 'after' is not in this conversation.")
@@ -173,7 +198,7 @@ class WebChat:
         if scheme.lower() != "bearer" or not token.strip():
             raise Problem(HTTPStatus.UNAUTHORIZED, "The token of the conversation is missing.")
         conversation_id = request.match_info["id"]
-        if _uuid(conversation_id) != conversation_id:
+        if uuid_of(conversation_id) != conversation_id:
             raise ConversationNotFound(conversation_id)
         stored = await self._store.token_hash(conversation_id)
         given = _hash(token.strip())
@@ -199,40 +224,14 @@ def _same(known: Message, inbound: Inbound) -> bool:
     return known.payload is None and known.text == inbound.text
 
 
-def _uuid(value: object) -> str | None:
-    """A UUID as it is stored, in lower case; nothing for everything else, which no database need ever see."""
-    try:
-        found = str(UUID(value)) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return found if isinstance(value, str) and found == value.lower() else None
-
-
 def _hash(token: str) -> bytes:
     # The token is 256 random bits: a plain hash cannot be guessed backwards.
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
 
 
-async def _json_object(request: web.Request, *, may_be_empty: bool = False) -> dict[str, Any]:
-    """The body as a JSON object."""
-    try:
-        raw = await request.read()
-    except web.RequestPayloadError:
-        raise Problem(HTTPStatus.BAD_REQUEST, "The request could not be read.") from None
-    if not raw and may_be_empty:
-        return {}
-    try:
-        body = json.loads(raw)
-    except (ValueError, RecursionError):
-        raise Problem(HTTPStatus.BAD_REQUEST, "The request is not JSON.") from None
-    if not isinstance(body, dict):
-        raise Problem(HTTPStatus.BAD_REQUEST, "The request must be a JSON object.")
-    return body
-
-
 def _inbound(conversation_id: str, body: dict[str, Any]) -> Inbound:
     """The message of a request body, checked."""
-    message_id = _uuid(body.get("id"))
+    message_id = uuid_of(body.get("id"))
     if message_id is None:
         raise Problem(HTTPStatus.BAD_REQUEST, "The message needs an 'id' that is a UUID.")
     text, payload = body.get("text"), body.get("payload")
@@ -258,13 +257,4 @@ def _inbound(conversation_id: str, body: dict[str, Any]) -> Inbound:
 
 
 def _messages(found: list[Message]) -> web.Response:
-    return _json({"messages": [message.as_json() for message in found]})
-
-
-def _json(body: dict[str, Any], status: HTTPStatus = HTTPStatus.OK) -> web.Response:
-    return web.Response(
-        text=json.dumps(body, ensure_ascii=False),
-        status=status.value,
-        content_type="application/json",
-        headers={hdrs.CACHE_CONTROL: "no-store"},
-    )
+    return json_response({"messages": [message.as_json() for message in found]})

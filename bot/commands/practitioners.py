@@ -8,9 +8,10 @@ from pathlib import Path
 
 from bot.app import open_store
 from bot.directory.files import read_file, write_file
-from bot.directory.gazetteer import Gazetteer, Place
-from bot.directory.places import Kind, Places
+from bot.directory.gazetteer import Gazetteer
+from bot.directory.places import Places
 from bot.directory.practitioner import Practitioner
+from bot.directory.service import locate
 from bot.settings import Settings
 from bot.storage.practitioners import PractitionerStore
 
@@ -28,7 +29,7 @@ def import_file(settings: Settings, file: Path, *, dry_run: bool, replace_all: b
         print(f"{file} is not UTF-8; save it as 'CSV UTF-8'.", file=sys.stderr)
         return 1
     places = Places(Gazetteer.open(settings.cache_dir or settings.data_dir), country=settings.country)
-    read = read_file(content, locate=lambda one: _locate(places, one))
+    read = read_file(content, locate=lambda one: locate(places, one))
     for bad in read.bad:
         for problem in bad.problems:
             print(f"{file}, line {bad.line}: {problem}", file=sys.stderr)
@@ -69,12 +70,3 @@ def export_file(settings: Settings, file: Path | None) -> int:
     file.write_text(content, encoding="utf-8")
     print(f"Wrote {content.count(chr(10)) - 1} entries to {file}.")
     return 0
-
-
-def _locate(places: Places, one: Practitioner) -> Place | None:
-    for text in (one.postal_code, f"{one.area} {one.city}".strip(), one.city):
-        if text:
-            found = places.find(text, asked=True)
-            if found.kind is Kind.PLACE:
-                return found.place
-    return None

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 
-from bot.app import open_store
+from bot.app import open_store, purge_trails
 from bot.model import now
 from bot.settings import Settings
-from bot.storage.safety import SafetyStore
 
 
 def purge(settings: Settings) -> int:
@@ -16,7 +15,7 @@ def purge(settings: Settings) -> int:
 
     async def work() -> int:
         async with open_store(settings) as store:
-            await SafetyStore(store.database).purge(now() - timedelta(days=settings.audit_days))
+            await purge_trails(settings, store.database)
             return await store.erase_before(
                 now() - timedelta(days=settings.retention_days),
                 referrals_before=now() - timedelta(days=settings.referral_days),

@@ -24,6 +24,7 @@ def run(settings: Settings) -> int:
 
 async def _serve(settings: Settings, assistant: object) -> int:
     from bot.app import make_app, open_store
+    from bot.app_desk import first_link
     from bot.assistant.agent import Assistant
 
     assert isinstance(assistant, Assistant)
@@ -45,6 +46,11 @@ async def _serve(settings: Settings, assistant: object) -> int:
                 return 1
             host, port = runner.addresses[0][:2]
             shown = "localhost" if ip_address(host).is_loopback or ip_address(host).is_unspecified else host
+            link = await first_link(store)
+            if link is not None:
+                print(
+                    f"Nobody can sign in to the desk yet. Make the first account, once, at\n  http://{shown}:{port}{link}"
+                )
             print(f"Ready. Open http://{shown}:{port}/ in a browser. Ctrl-C stops.", flush=True)
             await stop.wait()
             print("Stopping ...", flush=True)

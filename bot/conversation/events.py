@@ -7,9 +7,10 @@ doubled however often they are told.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 class Subscription:
@@ -18,10 +19,22 @@ class Subscription:
     def __init__(self) -> None:
         self._changed = asyncio.Event()
         self._open = True
+        self._signals: deque[dict[str, Any]] = deque(maxlen=8)
 
     def wake(self) -> None:
         """Something changed."""
         self._changed.set()
+
+    def signal(self, data: dict[str, Any]) -> None:
+        """Something that is true for a moment only, such as that somebody is typing. It is stored nowhere."""
+        self._signals.append(data)
+        self._changed.set()
+
+    def signals(self) -> list[dict[str, Any]]:
+        """The signals since the last call."""
+        found = list(self._signals)
+        self._signals.clear()
+        return found
 
     def close(self) -> None:
         """Nothing will come any more: the server stops."""
@@ -51,21 +64,28 @@ class Listeners:
         return sum(len(subscriptions) for subscriptions in self._subscriptions.values())
 
     @contextmanager
-    def subscribe(self, conversation_id: str) -> Iterator[Subscription]:
-        """Listen to one conversation."""
+    def subscribe(self, *keys: str) -> Iterator[Subscription]:
+        """Listen to conversations, by their ids, or to the desk's lists."""
         subscription = Subscription()
-        self._subscriptions[conversation_id].add(subscription)
+        for key in keys:
+            self._subscriptions[key].add(subscription)
         try:
             yield subscription
         finally:
-            self._subscriptions[conversation_id].discard(subscription)
-            if not self._subscriptions[conversation_id]:
-                del self._subscriptions[conversation_id]
+            for key in keys:
+                self._subscriptions[key].discard(subscription)
+                if not self._subscriptions[key]:
+                    del self._subscriptions[key]
 
     def changed(self, conversation_id: str) -> None:
         """Wake everyone who listens to this conversation."""
         for subscription in self._subscriptions.get(conversation_id, ()):
             subscription.wake()
+
+    def signal(self, conversation_id: str, data: dict[str, Any]) -> None:
+        """Give a signal to everyone who listens to this conversation."""
+        for subscription in self._subscriptions.get(conversation_id, ()):
+            subscription.signal(data)
 
     def close(self) -> None:
         """End every subscription: the server stops."""

@@ -12,16 +12,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from bot.conversation import metrics
 from bot.conversation.delivery import DeliveryMarks
 from bot.conversation.events import Listeners
 from bot.conversation.turn import Turns
-from bot.model import ConversationNotFound, Inbound, Message, Outcome, TurnNotFinished, now
+from bot.model import ConversationNotFound, Inbound, Keeps, Message, Outcome, TurnNotFinished, now
 from bot.storage.conversations import ConversationStore
-from bot.storage.database import Database, StorageUnavailable
+from bot.storage.database import DESK, Database, StorageUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -31,18 +31,28 @@ STORE_RETRIES = (0.1, 0.5, 2.0)
 SWEEP_SECONDS = 20.0
 """How often messages that nobody works on are looked for: those of another process that died."""
 
+_MAY_WAIT = (Keeps.PERSON_WANTED, Keeps.REFERRAL_OPENED)
+
 
 class ConversationService:
     """Takes messages in and sees to it that each is answered once."""
 
     def __init__(
-        self, store: ConversationStore, turns: Turns, listeners: Listeners, *, turn_timeout: float = 20.0
+        self,
+        store: ConversationStore,
+        turns: Turns,
+        listeners: Listeners,
+        *,
+        turn_timeout: float = 20.0,
+        waiting: Callable[[], None] = lambda: None,
     ) -> None:
         """Wire the parts.
 
         Args:
             turn_timeout: seconds a turn may take; a visitor waits for twice as long before she is told to ask again.
+            waiting: called when somebody may wait for a person, so that staff are told at once.
         """
+        self._waiting = waiting
         self._store = store
         self._turns = turns
         self._listeners = listeners
@@ -91,7 +101,7 @@ class ConversationService:
         message, is_new = stored
         if is_new:
             metrics.MESSAGES_IN.labels(channel).inc()
-            self._listeners.changed(conversation_id)
+            self._changed(conversation_id)
         return message
 
     async def replies(self, message: Message) -> list[Message]:
@@ -120,7 +130,7 @@ class ConversationService:
         # Under the lock, so that no turn that is under way writes into what was erased.
         async with self._store.database.conversation_lock(conversation_id):
             erased = await self._store.erase(conversation_id)
-        self._listeners.changed(conversation_id)
+        self._changed(conversation_id)
         return erased
 
     async def purge(self, retention_days: float, referral_days: float) -> int:
@@ -130,6 +140,7 @@ class ConversationService:
             moment - timedelta(days=retention_days), referrals_before=moment - timedelta(days=referral_days)
         )
         if erased:
+            self._listeners.changed(DESK)
             log.info("Erased %d conversations past retention.", erased)
         return erased
 
@@ -167,7 +178,9 @@ class ConversationService:
                 await asyncio.sleep(pause)
         for reply in outcome.replies:
             metrics.REPLIES.labels(reply.topic).inc()
-        self._listeners.changed(message.conversation_id)
+        self._changed(message.conversation_id)
+        if any(effect.keeps in _MAY_WAIT for effect in outcome.effects):
+            self._waiting()
 
     async def recover(self, *, older_than: float = 0.0) -> int:
         """Begin to answer what an earlier process left unanswered; how many conversations that were.
@@ -187,6 +200,10 @@ class ConversationService:
                 await self.recover(older_than=SWEEP_SECONDS)
             except StorageUnavailable:
                 log.warning("The database does not answer; trying again.")
+
+    def _changed(self, conversation_id: str) -> None:
+        self._listeners.changed(conversation_id)
+        self._listeners.changed(DESK)
 
     async def _title(self, conversation_id: str, payload: str) -> str:
         """What the visitor saw on the button: the title it was offered with."""

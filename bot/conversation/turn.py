@@ -15,8 +15,11 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Protocol
 
+from actions.knowledge import knowledge
 from bot.conversation import metrics
+from bot.conversation.misses import misses
 from bot.conversation.payload import typed_code, typed_text
+from bot.handoff import FEEDBACK_SCORES, Why, feedback_payload, is_feedback
 from bot.model import Button, Effect, Flag, Keeps, Message, Outcome, Reply, Standing, State, Turn
 from bot.safety.danger import CATEGORIES, UNSCREENED, Finding, Level
 from bot.safety.policy import Decision, SafetyPolicy, Watch
@@ -108,6 +111,15 @@ class Turns:
         standing = await self._store.standing(message.conversation_id)
         if standing is None:  # erased meanwhile; nothing will be stored either
             return Outcome(())
+        if is_feedback(message.payload):
+            return _counted(message.payload or "")
+        outcome = await self._take(message, standing)
+        if outcome.flags:
+            wanted = {"why": Why.SAFETY.value, "level": max(flag.level for flag in outcome.flags)}
+            outcome = replace(outcome, effects=(*outcome.effects, Effect(Keeps.PERSON_WANTED, wanted)))
+        return outcome
+
+    async def _take(self, message: Message, standing: Standing) -> Outcome:
         findings = await self._without_what_was_asked_for(message, self._read(message))
         watch = self._watch(standing)
         decision = self._decide(message, findings, watch, standing.state)
@@ -183,6 +195,8 @@ class Turns:
         if decision.answer != message.position and decision.answer is not None:
             asked = await self._store.at(message.conversation_id, decision.answer) or message
         turn = await self._turn(message, asked, standing)
+        turn = replace(turn, effects=(*turn.effects, *await misses(self._store, asked, turn)))
+        outcome = replace(outcome, language=turn.language)
         found = self._danger_seen_by_topics(turn)
         if found is not None and (
             (found.category == _PAIN and await self._tells_what_it_is_like(message))
@@ -194,7 +208,7 @@ class Turns:
             if replies is not turn.replies:
                 # What was withheld was not asked either: no form stays open, nothing of it is kept.
                 # A consent that is taken back is taken back at any age.
-                less = tuple(effect for effect in turn.effects if _takes_back(effect))
+                less = tuple(effect for effect in turn.effects if _stays(effect))
                 return replace(outcome, replies=(*outcome.replies, *replies), tracker=standing.tracker, effects=less)
             return replace(outcome, replies=(*outcome.replies, *replies), tracker=turn.tracker, effects=turn.effects)
         if asked is not message:
@@ -254,9 +268,19 @@ class Turns:
         return Turn((APOLOGY,))
 
 
-def _takes_back(effect: Effect) -> bool:
-    """Whether an effect only takes something back that was kept."""
-    return effect.keeps is Keeps.HISTORY_DELETED or (effect.keeps is Keeps.HISTORY_SHARED and not effect.data["shared"])
+def _stays(effect: Effect) -> bool:
+    """Whether an effect holds although the replies were withheld: it takes something back, or asks for a person."""
+    if effect.keeps in (Keeps.HISTORY_DELETED, Keeps.PERSON_WANTED):
+        return True
+    return effect.keeps is Keeps.HISTORY_SHARED and not effect.data["shared"]
+
+
+def _counted(payload: str) -> Outcome:
+    """Whether a talk with a person helped: counted, with a word of thanks."""
+    score = next((score for score in FEEDBACK_SCORES if payload == feedback_payload(score)), None)
+    thanks = knowledge().in_turn("utter_feedback_thanks", 0).text.strip()
+    kept = () if score is None else (Effect(Keeps.FEEDBACK, {"score": int(score)}),)
+    return Outcome((Reply(thanks, "talk_to_human"),), effects=kept)
 
 
 def _carried(payload: str | None) -> list[str]:

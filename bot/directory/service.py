@@ -5,10 +5,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from bot.directory.files import examples
+from bot.directory.files import examples, read_file, write_file
+from bot.directory.gazetteer import Place
 from bot.directory.matching import Matches, Wish, match
-from bot.directory.places import Places
-from bot.directory.practitioner import Practitioner
+from bot.directory.places import Kind, Places
+from bot.directory.practitioner import BadPractitioner, Practitioner
+
+
+def locate(places: Places, one: Practitioner) -> Place | None:
+    """Where somebody works: by the pin code, else by area and city, else by the city; nothing if none is known."""
+    for text in (one.postal_code, f"{one.area} {one.city}".strip(), one.city):
+        if text:
+            found = places.find(text, asked=True)
+            if found.kind is Kind.PLACE:
+                return found.place
+    return None
+
+
+def located(places: Places, one: Practitioner) -> Practitioner:
+    """An entry with the coordinates that an import of it would give it.
+
+    Raises:
+        BadPractitioner: the place of a physiotherapist is not known.
+    """
+    if one.latitude is not None:
+        return one
+    read = read_file(write_file([one]), locate=lambda entry: locate(places, entry))
+    if read.bad:
+        raise BadPractitioner([problem for bad in read.bad for problem in bad.problems])
+    return read.practitioners[0]
 
 
 class Entries(Protocol):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
@@ -12,26 +11,36 @@ from sqlalchemy import Row, bindparam, delete, func, insert, select, text, updat
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.model import Button, Inbound, Message, Outcome, Sender, Standing, State, now
-from bot.storage.database import Database
+from bot.handoff import is_feedback
+from bot.model import Button, Inbound, Message, Outcome, Reply, Sender, Standing, State, now
+from bot.storage import cards
+from bot.storage import messages as rows
+from bot.storage.database import Database, notify
 from bot.storage.effects import apply_effects
 from bot.storage.encryption import Keyring
+from bot.storage.handoffs import end_running, reopen
 from bot.storage.safety import record_flags, save_watch, watch_of
 from bot.storage.tables import OPEN_REFERRAL, conversations, messages, referrals, safety_states, trackers
 
 _OFFERS_READ = 24
 """Replies whose buttons may still be pressed or typed."""
 
-CHANGED = "conversation_changed"
-"""The PostgreSQL notification channel on which processes tell each other about new messages."""
+
+_ERASED_AT_ONCE = 500
 
 
 class ConversationStore:
     """All that is kept of conversations. Methods that take a connection are parts of the caller's transaction."""
 
-    def __init__(self, database: Database, keyring: Keyring) -> None:
+    def __init__(self, database: Database, keyring: Keyring, *, told_by: Collection[str] = ()) -> None:
+        """Wire the parts.
+
+        Args:
+            told_by: the ways in which staff are told that somebody waits: ``email``, ``webhook``, both or none.
+        """
         self.database = database
         self.keyring = keyring
+        self.told_by = frozenset(told_by)
 
     # Conversations
 
@@ -69,9 +78,13 @@ class ConversationStore:
 
     async def erase(self, conversation_id: str) -> bool:
         """Erase a conversation with everything that belongs to it; false if there was none."""
+        this = conversations.c.id == conversation_id
         async with self.database.transaction() as connection:
-            result = await connection.execute(delete(conversations).where(conversations.c.id == conversation_id))
-            await self._notify(connection, conversation_id)
+            await connection.execute(select(conversations.c.id).where(this).with_for_update())
+            await end_running(connection, [conversation_id], now())
+            await cards.gone(connection, [conversation_id], now())
+            result = await connection.execute(delete(conversations).where(this))
+            await notify(connection, conversation_id)
             return bool(result.rowcount)
 
     async def erase_before(self, moment: datetime, *, referrals_before: datetime | None = None) -> int:
@@ -80,15 +93,20 @@ class ConversationStore:
         Args:
             referrals_before: keep those whose referral is open and was changed after this; none by default.
         """
-        statement = delete(conversations).where(conversations.c.last_message_at < moment)
+        past = select(conversations.c.id).where(conversations.c.last_message_at < moment)
         if referrals_before is not None:
             waiting = select(referrals.c.conversation_id).where(
                 text(OPEN_REFERRAL), referrals.c.changed_at >= referrals_before
             )
-            statement = statement.where(conversations.c.id.not_in(waiting))
+            past = past.where(conversations.c.id.not_in(waiting))
         async with self.database.transaction() as connection:
-            result = await connection.execute(statement)
-            return int(result.rowcount)
+            ids = list((await connection.execute(past.with_for_update())).scalars())
+            await end_running(connection, ids, now())
+            await cards.gone(connection, ids, now())
+            for start in range(0, len(ids), _ERASED_AT_ONCE):
+                some = ids[start : start + _ERASED_AT_ONCE]
+                await connection.execute(delete(conversations).where(conversations.c.id.in_(some)))
+            return len(ids)
 
     # Messages in
 
@@ -105,12 +123,14 @@ class ConversationStore:
         """
         try:
             async with self.database.transaction() as connection:
-                position = await self._next_positions(connection, conversation_id, 1)
-                if position is None:
+                taken = await rows.next_positions(connection, conversation_id, 1)
+                if taken is None:
                     return None
-                known = await self._by_id(connection, conversation_id, inbound.id)
+                known = await rows.by_id(connection, self.keyring, conversation_id, inbound.id)
                 if known is not None:
                     raise _AlreadyThere
+                position, moment = taken.last_position, now()
+                content = {"text": shown, "payload": inbound.payload}
                 row = {
                     "conversation_id": conversation_id,
                     "position": position,
@@ -118,15 +138,19 @@ class ConversationStore:
                     "channel": channel,
                     "external_id": inbound.external_id,
                     "sender": Sender.USER.value,
-                    "content": self._seal(conversation_id, position, {"text": shown, "payload": inbound.payload}),
-                    "sent_at": now(),
+                    "content": rows.seal(self.keyring, conversation_id, position, content),
+                    "sent_at": moment,
                 }
                 await connection.execute(insert(messages).values(**row))
-                await self._notify(connection, conversation_id)
-                return self._message_from(row), True
+                if taken.on_desk and State(taken.state) is State.CLOSED and not is_feedback(inbound.payload):
+                    await reopen(connection, conversation_id, moment)
+                elif taken.on_desk:
+                    await cards.visitor_wrote(connection, conversation_id, State(taken.state), moment)
+                await notify(connection, conversation_id)
+                return rows.opened(self.keyring, row), True
         except (IntegrityError, _AlreadyThere):
             async with self.database.read() as connection:
-                known = await self._by_id(connection, conversation_id, inbound.id)
+                known = await rows.by_id(connection, self.keyring, conversation_id, inbound.id)
             if known is None:
                 raise
             return known, False
@@ -206,14 +230,15 @@ class ConversationStore:
     async def _store_turn(
         self, connection: AsyncConnection, message: Message, outcome: Outcome
     ) -> list[Message] | None:
-        moment, replies = now(), outcome.replies
-        last = await self._next_positions(connection, message.conversation_id, len(replies))
-        if last is None:
+        moment, replies, conversation_id = now(), outcome.replies, message.conversation_id
+        shown = {name: value for name, value in (("topic", _topic(replies)), ("language", outcome.language)) if value}
+        taken = await rows.next_positions(connection, conversation_id, len(replies), **shown)
+        if taken is None:
             return None
         marked = await connection.execute(
             update(messages)
             .where(
-                messages.c.conversation_id == message.conversation_id,
+                messages.c.conversation_id == conversation_id,
                 messages.c.position == message.position,
                 messages.c.answered_at.is_(None),
             )
@@ -221,27 +246,10 @@ class ConversationStore:
         )
         if not marked.rowcount:
             raise _AlreadyThere
-        rows = [
-            {
-                "conversation_id": message.conversation_id,
-                "position": position,
-                "id": str(uuid4()),
-                "channel": "",
-                "external_id": None,
-                "sender": Sender.ASSISTANT.value,
-                "in_reply_to": message.position,
-                "content": self._seal(
-                    message.conversation_id,
-                    position,
-                    {"text": reply.text, "buttons": [[button.title, button.payload] for button in reply.buttons]},
-                ),
-                "topic": reply.topic,
-                "sent_at": moment,
-            }
-            for position, reply in enumerate(replies, start=last - len(replies) + 1)
-        ]
-        if rows:
-            await connection.execute(insert(messages), rows)
+        written = await rows.write(
+            connection, self.keyring, conversation_id, taken.last_position, replies,
+            sender=Sender.ASSISTANT, moment=moment, in_reply_to=message.position,
+        )  # fmt: skip
         if outcome.tracker is not None:
             await self._save_tracker(connection, message.conversation_id, outcome.tracker, moment)
         if outcome.watch is not None:
@@ -249,9 +257,11 @@ class ConversationStore:
         if outcome.flags:
             await record_flags(connection, message, outcome.flags, moment)
         if outcome.effects:
-            await apply_effects(connection, self.keyring, message.conversation_id, outcome.effects, moment)
-        await self._notify(connection, message.conversation_id)
-        return [self._message_from(row) for row in rows]
+            await apply_effects(connection, self.keyring, message, outcome.effects, moment, self.told_by)
+        if taken.on_desk:
+            await cards.changed(connection, conversation_id)
+        await notify(connection, conversation_id)
+        return written
 
     async def mark_delivered(self, delivered: Mapping[tuple[str, int], datetime]) -> None:
         """Store when messages, named by conversation and position, were delivered."""
@@ -309,7 +319,7 @@ class ConversationStore:
     async def get(self, conversation_id: str, message_id: str) -> Message | None:
         """One message by its id."""
         async with self.database.read() as connection:
-            return await self._by_id(connection, conversation_id, message_id)
+            return await rows.by_id(connection, self.keyring, conversation_id, message_id)
 
     async def offered(
         self, conversation_id: str, before: int | None = None, *, replies: int = _OFFERS_READ
@@ -325,6 +335,17 @@ class ConversationStore:
             query = query.where(messages.c.position < before)
         async with self.database.read() as connection:
             return [button for row in await connection.execute(query) for button in self._message(row).buttons]
+
+    async def latest(self, conversation_id: str, before: int, *, count: int) -> list[Message]:
+        """The last messages before a position, the latest first."""
+        query = (
+            select(messages)
+            .where(messages.c.conversation_id == conversation_id, messages.c.position < before)
+            .order_by(messages.c.position.desc())
+            .limit(count)
+        )
+        async with self.database.read() as connection:
+            return [self._message(row) for row in await connection.execute(query)]
 
     async def at(self, conversation_id: str, position: int) -> Message | None:
         """The message at a position."""
@@ -343,6 +364,9 @@ class ConversationStore:
         async with self.database.read() as connection:
             return [self._message(row) for row in await connection.execute(query)]
 
+    def _message(self, row: Row[Any]) -> Message:
+        return rows.opened(self.keyring, row._asdict())
+
     async def counts(self) -> dict[str, int]:
         """How many conversations and messages there are, for metrics and the purge report."""
         async with self.database.read() as connection:
@@ -353,59 +377,14 @@ class ConversationStore:
                 )
             return found
 
-    # Parts
 
-    async def _next_positions(self, connection: AsyncConnection, conversation_id: str, count: int) -> int | None:
-        """Take the next ``count`` positions and return the last of them.
+_ABOUT_NOTHING = frozenset({"smalltalk", "clarify", "talk_to_human", "feedback_complaint", "other_language"})
 
-        The row stays locked until the transaction ends, so positions become visible in their order: a reader that has
-        seen position 8 will never find a new message at position 7.
-        """
-        statement = (
-            update(conversations)
-            .where(conversations.c.id == conversation_id)
-            .values(last_position=conversations.c.last_position + count, last_message_at=now())
-            .returning(conversations.c.last_position)
-        )
-        found: int | None = (await connection.execute(statement)).scalar_one_or_none()
-        return found
 
-    async def _by_id(self, connection: AsyncConnection, conversation_id: str, message_id: str) -> Message | None:
-        query = select(messages).where(messages.c.conversation_id == conversation_id, messages.c.id == message_id)
-        row = (await connection.execute(query)).first()
-        return None if row is None else self._message(row)
-
-    async def _notify(self, connection: AsyncConnection, conversation_id: str) -> None:
-        if not self.database.is_sqlite:
-            await connection.execute(
-                text("SELECT pg_notify(:channel, :id)"), {"channel": CHANGED, "id": conversation_id}
-            )
-
-    def _seal(self, conversation_id: str, position: int, content: dict[str, Any]) -> bytes:
-        kept = {key: value for key, value in content.items() if value}
-        return self.keyring.seal(json.dumps(kept, ensure_ascii=False), f"messages.content/{conversation_id}/{position}")
-
-    def _message(self, row: Row[Any]) -> Message:
-        return self._message_from(row._asdict())
-
-    def _message_from(self, row: dict[str, Any]) -> Message:
-        place = f"messages.content/{row['conversation_id']}/{row['position']}"
-        content = json.loads(self.keyring.open(row["content"], place))
-        return Message(
-            conversation_id=row["conversation_id"],
-            position=row["position"],
-            id=row["id"],
-            sender=Sender(row["sender"]),
-            text=content.get("text", ""),
-            payload=content.get("payload"),
-            buttons=tuple(Button(title, payload) for title, payload in content.get("buttons", [])),
-            topic=row.get("topic"),
-            in_reply_to=row.get("in_reply_to"),
-            sent_at=row["sent_at"],
-            answered_at=row.get("answered_at"),
-            delivered_at=row.get("delivered_at"),
-            attempts=row.get("attempts") or 0,
-        )
+def _topic(replies: Sequence[Reply]) -> str | None:
+    """What an answer was about; nothing for small talk and the like."""
+    topics = [reply.topic for reply in replies if reply.topic not in _ABOUT_NOTHING]
+    return topics[-1] if topics else None
 
 
 class _AlreadyThere(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +22,19 @@ class StorageUnavailable(Exception):
 # Classes of PostgreSQL's error codes: connection, rolled back (deadlock), out of resources (connections), and
 # intervention (stopping, starting). The driver reports all of them as plain errors.
 _TRANSIENT = frozenset({"08", "40", "53", "57"})
+
+CHANGED = "conversation_changed"
+"""The PostgreSQL notification channel on which processes tell each other what changed."""
+
+DESK = "desk"
+"""The key of changes that the desk's lists show; those of a conversation have its id."""
+
+
+async def notify(connection: AsyncConnection, *keys: str) -> None:
+    """Tell the other processes on this PostgreSQL, when the transaction is stored, that something changed."""
+    if connection.dialect.name == "postgresql":
+        for key in keys:
+            await connection.execute(text("SELECT pg_notify(:channel, :key)"), {"channel": CHANGED, "key": key})
 
 
 def is_transient(error: BaseException) -> bool:
@@ -45,6 +59,8 @@ class Database:
         options: dict[str, Any] = {"pool_pre_ping": True} if "sqlite" not in url else {}
         self.engine: AsyncEngine = create_async_engine(url, pool_size=max_turns, max_overflow=max_turns, **options)
         self._turns = asyncio.Semaphore(max_turns)
+        self.token = secrets.token_hex(8)
+        """Tells what this process sent from what others did."""
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         # The same connections, without a transaction around every query.
         self._reading = self.engine if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -149,7 +165,7 @@ def _prepare_sqlite(connection: Any, record: ConnectionPoolEntry) -> None:
     # The driver's own transaction handling begins transactions late; we begin them ourselves.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000", "secure_delete=ON"):
+    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

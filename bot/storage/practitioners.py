@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, delete, func, insert, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.directory.practitioner import Practitioner
@@ -32,6 +33,31 @@ class PractitionerStore:
         """How many there are."""
         async with self._database.read() as connection:
             return int((await connection.execute(select(func.count()).select_from(practitioners))).scalar_one())
+
+    async def get(self, practitioner_id: str) -> Practitioner | None:
+        """One of them; nothing for an unknown id."""
+        query = select(practitioners).where(practitioners.c.id == practitioner_id)
+        async with self._database.read() as connection:
+            row = (await connection.execute(query)).first()
+            return None if row is None else self._practitioner(row)
+
+    async def add(self, entry: Practitioner) -> bool:
+        """Store a new entry; false if there is one of its id, which stays as it is."""
+        try:
+            async with self._database.transaction() as connection:
+                await self._put(connection, entry, exists=False)
+        except IntegrityError:
+            return False
+        return True
+
+    async def change(self, entry: Practitioner) -> bool:
+        """Store a changed entry; false if it was removed meanwhile."""
+        query = select(practitioners.c.id).where(practitioners.c.id == entry.id).with_for_update()
+        async with self._database.transaction() as connection:
+            if (await connection.execute(query)).first() is None:
+                return False
+            await self._put(connection, entry, exists=True)
+            return True
 
     async def put(self, entries: Sequence[Practitioner], *, replace_all: bool = False) -> None:
         """Store entries, new ones and changed ones, all or nothing.

@@ -16,6 +16,7 @@ from typing import Any
 from uuid import uuid4
 
 from sqlalchemy import Row, func, insert, select, text, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.model import now
@@ -199,6 +200,20 @@ class ReferralStore:
                 update(referrals).where(referrals.c.id == row.id).values(state=state, changed_at=moment)
             )
             await _record(connection, row.id, state, who, moment)
+
+    async def change_by_staff(self, code: str, state: str, who: str) -> None:
+        """As :meth:`change`, for a wish of staff: they cannot withdraw, nor take up one of two of a kind.
+
+        Raises:
+            ReferralNotFound: there is none of that code.
+            ForbiddenChange: the present state cannot become that one, or another of the kind is open.
+        """
+        if state == "withdrawn":
+            raise ForbiddenChange("Only the person can take a referral back.")
+        try:
+            await self.change(code, state, who)
+        except IntegrityError as error:  # the index that lets one of a kind be open
+            raise ForbiddenChange("The person has another open referral of this kind; work on that one.") from error
 
     def _referral(self, row: Row[Any]) -> Referral:
         content = json.loads(self._keyring.open(row.content, _place(row.id))) if row.content else {}

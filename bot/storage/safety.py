@@ -30,6 +30,17 @@ class OpenFlags:
     since: datetime
 
 
+@dataclass(frozen=True)
+class Raised:
+    """An alarm as staff see it: which message raised it, and when somebody took it."""
+
+    position: int
+    category: str
+    level: int
+    raised_at: datetime
+    handled_at: datetime | None
+
+
 def _place(conversation_id: str) -> str:
     return f"safety_states.state/{conversation_id}"
 
@@ -121,6 +132,17 @@ class SafetyStore:
         )
         async with self._database.read() as connection:
             return [Flag(row.category, row.level, row.source, row.action) for row in await connection.execute(query)]
+
+    async def raised(self, conversation_id: str) -> list[Raised]:
+        """All alarms of a conversation in their order, as staff see them."""
+        query = (
+            select(safety_flags)
+            .where(safety_flags.c.conversation_id == conversation_id)
+            .order_by(safety_flags.c.raised_at, safety_flags.c.position)
+        )
+        async with self._database.read() as connection:
+            rows = (await connection.execute(query)).all()
+        return [Raised(row.position, row.category, row.level, row.raised_at, row.handled_at) for row in rows]
 
     async def counts(self) -> dict[tuple[str, int], int]:
         """How many alarms there were of each category and level; for reports."""

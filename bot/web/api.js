@@ -110,6 +110,15 @@ export function eraseConversation(session) {
 }
 
 /**
+ * Tells that the visitor is typing, or how far she has read. Nothing depends on it: what goes wrong is left alone.
+ * @param {Session} session
+ * @param {{typing: boolean}|{read: string}} body
+ */
+export function sendSignal(session, body) {
+  return call("POST", `${path(session)}/signals`, { session, body }).catch(() => null);
+}
+
+/**
  * Follows a conversation until `signal` aborts or the conversation is gone, reconnecting by itself.
  *
  * @param {Session} session
@@ -117,10 +126,12 @@ export function eraseConversation(session) {
  * @param {string} [options.after] id of the last message already known; everything later comes, or all there is
  * @param {AbortSignal} options.signal
  * @param {(message: Message) => void} options.onMessage
+ * @param {(typing: boolean) => void} options.onTyping a person of the team types, or has stopped
+ * @param {(state: "assistant"|"waiting"|"person"|"closed") => void} options.onState who answers
  * @param {(connected: boolean) => void} options.onConnection
  * @returns {Promise<void>} rejects with an `ApiError` whose `gone` is true, and with nothing else
  */
-export async function follow(session, { after, signal, onMessage, onConnection }) {
+export async function follow(session, { after, signal, onMessage, onTyping, onState, onConnection }) {
   let failures = 0;
   const onSteady = () => {
     failures = 0;
@@ -138,7 +149,10 @@ export async function follow(session, { after, signal, onMessage, onConnection }
         }
         onSteady();
         if (event.id) after = event.id;
-        if (event.message) onMessage(event.message);
+        if (!event.data) continue;
+        if (event.type === "message") onMessage(event.data);
+        else if (event.type === "typing") onTyping(Boolean(event.data.typing));
+        else if (event.type === "state") onState(event.data.state);
       }
     } catch (error) {
       if (signal.aborted) return;
@@ -255,7 +269,7 @@ function deadline(outer) {
 
 /**
  * One connection to the event stream (EventSource cannot send the Authorization header).
- * Yields null once when connected, then `{id, message}` for each event.
+ * Yields null once when connected, then `{type, id, data}` for each event.
  */
 async function* events(session, after, signal) {
   const limit = deadline(signal);
@@ -273,9 +287,7 @@ async function* events(session, after, signal) {
         continue;
       }
       if (event.type === "erased") throw new ApiError(410);
-      if (event.type === "message" && event.data.length) {
-        yield { id: event.id, message: parse(event.data.join("\n")) };
-      }
+      if (event.data.length) yield { ...event, data: parse(event.data.join("\n")) };
       event = { type: "message", id: "", data: [] };
     }
   } finally {

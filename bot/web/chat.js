@@ -18,6 +18,7 @@ import {
   pause,
   saveSession,
   sendMessage,
+  sendSignal,
 } from "./api.js";
 import { Log } from "./log.js";
 import { Outbox } from "./outbox.js";
@@ -28,10 +29,16 @@ const LONGEST_MESSAGE = 5000;
 const HINT_FROM = 4500;
 const HINT_DELAY_MS = 400;
 const TYPING_DELAY_MS = 350;
+const PERSON_TYPES_MS = 6000;
+const SIGNAL_EVERY_MS = 3000;
 const NEAR_THE_END_PX = 160;
 const ABOVE_MESSAGE_PX = 16;
 
 const NO_LONGER_THERE = "Your earlier conversation is no longer there. You can start a new one at any time.";
+const HANDOFF = {
+  waiting: "The team knows you would like a person. You can go on writing.",
+  person: "You are talking with a person of our team.",
+};
 const DELETED = "Done. Everything has been deleted.";
 
 const byId = (id) => document.getElementById(id);
@@ -42,9 +49,11 @@ const page = {
   starters: byId("starters"),
   log: byId("log"),
   typing: byId("typing"),
+  typingPerson: byId("typing-person"),
   typingStatus: byId("typing-status"),
   composer: byId("composer"),
   newer: byId("newer"),
+  handoff: byId("handoff"),
   notice: byId("notice"),
   form: byId("form"),
   text: byId("text"),
@@ -66,6 +75,8 @@ let session = loadSession();
 let closing = new AbortController();
 let following = false;
 let erasing = false;
+/** Who answers: "assistant", "waiting", "person" or "closed". */
+let answering = "assistant";
 
 // ---- the conversation ----------------------------------------------------------------------------------------
 
@@ -149,6 +160,8 @@ async function startFollowing(after) {
       after,
       signal,
       onMessage: (message) => receive([message]),
+      onTyping: (typing) => signal.aborted || showPersonTyping(typing),
+      onState: (state) => signal.aborted || showAnswering(state),
       onConnection: showConnection,
     });
   } catch (error) {
@@ -163,9 +176,12 @@ function receive(messages, options) {
   let isNew = false;
   for (const message of messages) {
     if (message.sender === "user") confirmSent(message.id);
+    if (message.sender === "person") showPersonTyping(false);
+    if (["person", "system"].includes(message.sender)) lastToRead = message.id;
     isNew = log.add(message, options) || isNew;
   }
   showParts();
+  tellRead();
   if (!isNew) return;
   if (wasNearEnd) scrollToNews();
   page.newer.hidden = log.lastTop < page.composer.getBoundingClientRect().top;
@@ -192,6 +208,9 @@ function reset() {
   log.clear();
   page.newer.hidden = true;
   showTyping(false);
+  showPersonTyping(false);
+  showAnswering("assistant");
+  lastToRead = readTold = "";
   for (const subject of ["connection", "pace"]) notify(subject, "");
   showParts();
   return unsent;
@@ -288,11 +307,22 @@ const notices = new Map();
 function notify(subject, text) {
   notices.delete(subject);
   if (text) notices.set(subject, text);
-  const latest = [...notices.values()].at(-1) ?? "";
-  if (page.notice.textContent === latest) return;
+  showAboveBox(page.notice, [...notices.values()].at(-1) ?? "");
+}
+
+/** Says who answers, where that is not the assistant. */
+function showAnswering(state) {
+  answering = state;
+  if (state === "waiting" || state === "person") showTyping(false);
+  else showPersonTyping(false);
+  showAboveBox(page.handoff, HANDOFF[state] ?? "");
+}
+
+function showAboveBox(element, text) {
+  if (element.textContent === text) return;
   const wasNearEnd = isNearEnd();
   const height = page.composer.offsetHeight;
-  page.notice.textContent = latest;
+  element.textContent = text;
   // The message box has grown over the last message.
   const growth = page.composer.offsetHeight - height;
   if (growth > 0 && wasNearEnd && !log.isEmpty) scrollBy({ top: growth });
@@ -312,7 +342,7 @@ function showState(item, state, error) {
   if (state === "again") log.moveToEnd(item.id);
   if (state === "sending") log.anchor(item.id);
   if (state !== "again" && state !== "queued") {
-    showTyping(state === "sending");
+    showTyping(state === "sending" && !HANDOFF[answering]); // a person's answer takes its time
     notify("pace", state === "waiting" && error.tooFast ? `Please wait a moment. ${error.detail}`.trim() : "");
   }
   log.annotate(item.id, describe(state, error), state === "failed");
@@ -332,19 +362,52 @@ function explain(error) {
   return error.unreachable ? "The chat could not be reached." : "Something went wrong on our side.";
 }
 
+const typing = { assistant: false, person: false };
 let typingTimer;
+let personTimer;
 
 function showTyping(isTyping) {
   clearTimeout(typingTimer);
-  if (!isTyping) return setTyping(false);
-  typingTimer = setTimeout(setTyping, TYPING_DELAY_MS, true); // most answers come sooner: no flicker
+  if (!isTyping) return setTyping("assistant", false);
+  typingTimer = setTimeout(setTyping, TYPING_DELAY_MS, "assistant", true); // most answers come sooner: no flicker
 }
 
-function setTyping(isTyping) {
+/** For a while only: the word that the person has stopped may get lost. */
+function showPersonTyping(isTyping) {
+  clearTimeout(personTimer);
+  setTyping("person", isTyping);
+  if (isTyping) personTimer = setTimeout(setTyping, PERSON_TYPES_MS, "person", false);
+}
+
+function setTyping(who, isTyping) {
+  typing[who] = isTyping;
   const wasNearEnd = isNearEnd();
-  page.typing.hidden = !isTyping;
-  page.typingStatus.textContent = isTyping ? "The assistant is writing." : "";
-  if (isTyping && wasNearEnd) scrollToNews();
+  const wasHidden = page.typing.hidden;
+  page.typing.hidden = !typing.assistant && !typing.person;
+  page.typingPerson.hidden = !typing.person;
+  const status = typing.person ? "A person is typing." : typing.assistant ? "The assistant is writing." : "";
+  if (page.typingStatus.textContent !== status) page.typingStatus.textContent = status;
+  if (wasHidden && !page.typing.hidden && wasNearEnd) scrollToNews();
+}
+
+// ---- what the team gets to know ------------------------------------------------------------------------------
+
+let typingTold = -Infinity;
+
+function tellTyping() {
+  if (!session || answering !== "person" || performance.now() - typingTold < SIGNAL_EVERY_MS) return;
+  typingTold = performance.now();
+  sendSignal(session, { typing: page.text.value.trim() !== "" });
+}
+
+let lastToRead = "";
+let readTold = "";
+
+/** Once for each message, and only when the visitor can have seen it. */
+function tellRead() {
+  if (!session || !lastToRead || lastToRead === readTold || document.hidden) return;
+  readTold = lastToRead;
+  sendSignal(session, { read: lastToRead });
 }
 
 function isNearEnd() {
@@ -457,7 +520,9 @@ page.text.addEventListener("keydown", (event) => {
 page.text.addEventListener("input", () => {
   fitText();
   showHintSoon();
+  tellTyping();
 });
+document.addEventListener("visibilitychange", tellRead);
 page.starters.addEventListener("click", ({ target }) => {
   const starter = target.closest("button");
   if (!starter) return;

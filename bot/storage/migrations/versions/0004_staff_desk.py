@@ -275,7 +275,7 @@ def _take_over() -> None:
         INSERT INTO desk_cards (conversation_id, revision, reason, level, waiting_since, visitor_read, staff_read)
         SELECT conversation_id, 0, 'safety', MAX(level), MIN(raised_at), 0, 0 FROM safety_flags
         WHERE handled_at IS NULL AND conversation_id IS NOT NULL GROUP BY conversation_id""")
-    op.execute(f"UPDATE conversations SET state = 'waiting' WHERE id IN ({flagged})")
+    op.execute(f"UPDATE conversations SET state = 'waiting' WHERE id IN ({flagged})")  # noqa: S608
     op.execute("""
         INSERT INTO handoffs (id, conversation_id, channel, reason, level, requested_at)
         SELECT c.id, c.id, c.channel, 'safety', d.level, d.waiting_since

@@ -1,0 +1,373 @@
+"""What staff do with conversations: claim, write, transfer, give back, close. Each is one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from statistics import median
+from typing import Any
+
+from sqlalchemy import Row, func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from bot.handoff import (
+    AlreadyHeld,
+    Colleague,
+    NotHolder,
+    NotOnDesk,
+    NotPossible,
+    StateChange,
+    Why,
+)
+from bot.model import Message, Reply, Sender, State, now
+from bot.storage import cards
+from bot.storage import handoffs as turns
+from bot.storage import messages as rows
+from bot.storage.database import Database, notify
+from bot.storage.desk_tables import desk_cards, handoff_changes, handoffs, staff
+from bot.storage.encryption import Keyring
+from bot.storage.notifications import enqueue
+from bot.storage.tables import conversations, safety_flags, trackers
+
+
+@dataclass(frozen=True)
+class _Locked:
+    """A conversation whose row is locked: the row, its card, the running handoff and who holds it."""
+
+    row: Row[Any]
+    card: Row[Any]
+    handoff_id: str | None
+    holder: str | None
+
+    @property
+    def state(self) -> State:
+        return State(self.row.state)
+
+
+@dataclass(frozen=True)
+class Overdue:
+    """A conversation whose holder is silent or away."""
+
+    conversation_id: str
+    holder: Colleague
+    why: Why
+
+
+class HandoffStore:
+    """Claiming, writing, and giving back. Each call is one transaction; ``notices`` are what the visitor is told."""
+
+    def __init__(self, database: Database, keyring: Keyring, *, told_by: Collection[str] = ()) -> None:
+        """``told_by``: the ways in which staff are told that somebody waits."""
+        self._database = database
+        self._keyring = keyring
+        self._told_by = told_by
+
+    async def claim(self, conversation_id: str, who: Colleague, notices: Sequence[Reply]) -> bool:
+        """Take a conversation: one that waits, or one that the assistant answers. False if she has it already.
+
+        Raises:
+            NotOnDesk: staff may not see it.
+            AlreadyHeld: another was faster.
+        """
+        async with self._locked(conversation_id) as (connection, found):
+            if found.state is State.PERSON:
+                if found.card.holder_id == who.id:
+                    return False
+                raise AlreadyHeld(found.holder or "Somebody")
+            moment = now()
+            handoff_id, why = found.handoff_id, Why.CLAIMED
+            if handoff_id is None:
+                handoff_id = await turns.begin(connection, found.row, Why.STEPPED_IN, found.card.level, moment)
+                why = Why.STEPPED_IN
+            await turns.record(connection, handoff_id, State.PERSON, who.id, why, moment)
+            await connection.execute(
+                update(handoffs)
+                .where(handoffs.c.id == handoff_id)
+                .values(claimed_at=func.coalesce(handoffs.c.claimed_at, moment))
+            )
+            await turns.set_state(connection, conversation_id, State.PERSON)
+            await connection.execute(
+                update(safety_flags)
+                .where(safety_flags.c.conversation_id == conversation_id, safety_flags.c.handled_at.is_(None))
+                .values(handled_at=moment, handled_by=who.id)
+            )
+            await self._tell(connection, conversation_id, notices, moment)
+            await self._to(connection, found, who, moment)
+            return True
+
+    async def transfer(
+        self, conversation_id: str, who: Colleague, to: Colleague, notices: Sequence[Reply], *, any_holder: bool
+    ) -> None:
+        """Give a conversation to somebody else of the staff.
+
+        Args:
+            any_holder: whether ``who`` may also move what others hold, or what waits.
+
+        Raises:
+            NotOnDesk, NotHolder: as the names say.
+            NotPossible: nobody has it, or she has it already.
+        """
+        async with self._locked(conversation_id) as (connection, found):
+            self._held(found, who, any_holder=any_holder)
+            if found.card.holder_id == to.id:
+                raise NotPossible(f"{to.name} has this conversation already.")
+            moment = now()
+            assert found.handoff_id is not None
+            await turns.record(connection, found.handoff_id, State.PERSON, who.id, Why.TRANSFERRED, moment)
+            await self._tell(connection, conversation_id, notices, moment)
+            await self._to(connection, found, to, moment)
+
+    async def release(
+        self, conversation_id: str, who: str, why: Why, notices: Sequence[Reply], *, holder_id: str
+    ) -> None:
+        """Put a conversation back into the queue.
+
+        Args:
+            who: who does it: one of the staff, or the system when the holder is silent or away.
+            holder_id: who must hold it; if somebody else does meanwhile, nothing changes.
+
+        Raises:
+            NotOnDesk, NotHolder: as the names say.
+        """
+        async with self._locked(conversation_id) as (connection, found):
+            if found.state is not State.PERSON or found.card.holder_id != holder_id:
+                raise NotHolder(found.holder)
+            moment = now()
+            assert found.handoff_id is not None
+            await turns.record(connection, found.handoff_id, State.WAITING, who, why, moment)
+            await turns.set_state(connection, conversation_id, State.WAITING)
+            await self._tell(connection, conversation_id, notices, moment)
+            # She waited before: since when counts, so that she is not put behind others.
+            since = found.card.unanswered_since or found.card.held_since or moment
+            await cards.changed(
+                connection,
+                conversation_id,
+                holder_id=None,
+                held_since=None,
+                last_holder_id=holder_id,
+                unanswered_since=None,
+                waiting_since=since,
+            )
+            await enqueue(
+                connection,
+                level=found.card.level,
+                reason=why,
+                channel=found.row.channel,
+                moment=moment,
+                ways=self._told_by,
+            )
+
+    async def hand_back(
+        self, conversation_id: str, who: Colleague, notices: Sequence[Reply], tracker: str | None
+    ) -> None:
+        """Let the assistant answer again, with what it is to know now (its state; nothing leaves it as it is).
+
+        Raises:
+            NotOnDesk, NotHolder: as the names say.
+        """
+        async with self._locked(conversation_id) as (connection, found):
+            self._held(found, who)
+            moment = now()
+            if tracker is not None:
+                sealed = self._keyring.seal(tracker, f"trackers.state/{conversation_id}")
+                this = trackers.c.conversation_id == conversation_id
+                await connection.execute(update(trackers).where(this).values(state=sealed, updated_at=moment))
+            await self._end(connection, found, who, State.ASSISTANT, Why.HANDED_BACK, None, notices, moment)
+
+    async def close(self, conversation_id: str, who: Colleague, reason: str, notices: Sequence[Reply]) -> None:
+        """Close a conversation: one that she holds, or one that waits.
+
+        Raises:
+            NotOnDesk, NotHolder: as the names say.
+            NotPossible: it is closed, or the assistant has it.
+        """
+        async with self._locked(conversation_id) as (connection, found):
+            if found.state is not State.WAITING:
+                self._held(found, who)
+            await self._end(connection, found, who, State.CLOSED, Why.CLOSED, reason, notices, now())
+
+    async def write(self, conversation_id: str, who: Colleague, message_id: str, text: str, topic: str) -> Message:
+        """Write to the visitor. The same id again changes nothing and gives the same message.
+
+        Args:
+            topic: an id of topics.yml; ``talk_to_human`` unless a suggested answer was sent.
+
+        Raises:
+            NotOnDesk, NotHolder: as the names say.
+        """
+        async with self._locked(conversation_id) as (connection, found):
+            known = await rows.by_id(connection, self._keyring, conversation_id, message_id)
+            if known is not None and known.author == who.id:
+                return known
+            self._held(found, who)
+            moment = now()
+            taken = await rows.next_positions(connection, conversation_id, 1)
+            assert taken is not None
+            written = await rows.write(
+                connection, self._keyring, conversation_id, taken.last_position, [Reply(text, topic)],
+                sender=Sender.PERSON, moment=moment, author=who.id, message_id=message_id,
+            )  # fmt: skip
+            await connection.execute(
+                update(handoffs)
+                .where(handoffs.c.id == found.handoff_id)
+                .values(first_reply_at=func.coalesce(handoffs.c.first_reply_at, moment))
+            )
+            await notify(connection, conversation_id)
+            await cards.changed(connection, conversation_id, unanswered_since=None)
+            return written[0]
+
+    # Reading
+
+    async def changes(self, conversation_id: str) -> list[StateChange]:
+        """Every change of who answers a conversation, the oldest first."""
+        query = (
+            select(handoff_changes)
+            .join(handoffs)
+            .where(handoffs.c.conversation_id == conversation_id)
+            .order_by(handoff_changes.c.changed_at, handoffs.c.requested_at, handoff_changes.c.number)
+        )
+        async with self._database.read() as connection:
+            found = (await connection.execute(query)).all()
+        return [StateChange(row.state, row.who, row.why, row.changed_at) for row in found]
+
+    async def held_by(self, staff_id: str) -> list[str]:
+        """The conversations that somebody holds."""
+        query = select(desk_cards.c.conversation_id).where(desk_cards.c.holder_id == staff_id)
+        async with self._database.read() as connection:
+            return list((await connection.execute(query)).scalars())
+
+    async def overdue(self, *, silent_before: datetime, offline_before: datetime) -> list[Overdue]:
+        """Conversations whose holder has not answered, or not had the desk open, since these moments."""
+        query = (
+            select(desk_cards, staff.c.name, staff.c.last_seen_at, staff.c.disabled_at)
+            .select_from(desk_cards)
+            .join(staff, staff.c.id == desk_cards.c.holder_id)
+        )
+        found = []
+        async with self._database.read() as connection:
+            held = (await connection.execute(query)).all()
+        for row in held:
+            seen = max(moment for moment in (row.last_seen_at, row.held_since) if moment is not None)
+            waits = None if row.unanswered_since is None else max(row.unanswered_since, row.held_since)
+            why = None
+            if row.disabled_at is not None:
+                why = Why.ACCOUNT_ENDED
+            elif seen < offline_before:
+                why = Why.OFFLINE
+            elif waits is not None and waits < silent_before:
+                why = Why.SILENT
+            if why is not None:
+                found.append(Overdue(row.conversation_id, Colleague(row.holder_id, row.name), why))
+        return found
+
+    async def usual_wait(self, *, since: datetime, latest: int = 30, least: int = 5) -> float | None:
+        """How many seconds people usually wait for a claim: the median of the latest; nothing if there are too few."""
+        query = (
+            select(handoffs.c.requested_at, handoffs.c.claimed_at)
+            .where(
+                handoffs.c.claimed_at.is_not(None),
+                handoffs.c.requested_at >= since,
+                handoffs.c.reason != Why.STEPPED_IN.value,
+            )
+            .order_by(handoffs.c.requested_at.desc())
+            .limit(latest)
+        )
+        async with self._database.read() as connection:
+            waits = [(row.claimed_at - row.requested_at).total_seconds() for row in await connection.execute(query)]
+        return median(waits) if len(waits) >= least else None
+
+    # Parts
+
+    @asynccontextmanager
+    async def _locked(self, conversation_id: str) -> AsyncIterator[tuple[AsyncConnection, _Locked]]:
+        this = conversations.c.id == conversation_id
+        async with self._database.transaction() as connection:
+            row = (await connection.execute(select(conversations).where(this).with_for_update())).first()
+            query = (
+                select(desk_cards, staff.c.name.label("holder_name"))
+                .outerjoin(staff, staff.c.id == desk_cards.c.holder_id)
+                .where(desk_cards.c.conversation_id == conversation_id)
+            )
+            card = (await connection.execute(query)).first()
+            if row is None or card is None:
+                raise NotOnDesk("This conversation is not there any more.")
+            running = select(handoffs.c.id).where(
+                handoffs.c.conversation_id == conversation_id, handoffs.c.ended_at.is_(None)
+            )
+            handoff_id = (await connection.execute(running)).scalar_one_or_none()
+            yield connection, _Locked(row, card, handoff_id, card.holder_name)
+
+    @staticmethod
+    def _held(found: _Locked, who: Colleague, *, any_holder: bool = False) -> None:
+        if found.state is not State.PERSON:
+            raise NotPossible("Nobody has this conversation. Take it first.")
+        if found.card.holder_id != who.id and not any_holder:
+            raise NotHolder(found.holder)
+
+    async def _tell(
+        self, connection: AsyncConnection, conversation_id: str, notices: Sequence[Reply], moment: datetime
+    ) -> None:
+        taken = await rows.next_positions(connection, conversation_id, len(notices))
+        assert taken is not None
+        await rows.write(
+            connection,
+            self._keyring,
+            conversation_id,
+            taken.last_position,
+            notices,
+            sender=Sender.SYSTEM,
+            moment=moment,
+        )
+        await notify(connection, conversation_id)
+
+    @staticmethod
+    async def _to(connection: AsyncConnection, found: _Locked, who: Colleague, moment: datetime) -> None:
+        await cards.changed(
+            connection,
+            found.row.id,
+            holder_id=who.id,
+            held_since=moment,
+            last_holder_id=who.id,
+            waiting_since=None,
+            close_reason=None,
+            # What she had written while she waited is still to be answered.
+            unanswered_since=found.card.unanswered_since or moment,
+        )
+
+    async def _end(
+        self,
+        connection: AsyncConnection,
+        found: _Locked,
+        who: Colleague,
+        state: State,
+        why: Why,
+        reason: str | None,
+        notices: Sequence[Reply],
+        moment: datetime,
+    ) -> None:
+        conversation_id = found.row.id
+        if found.handoff_id is not None:
+            await turns.record(connection, found.handoff_id, state, who.id, why, moment)
+            how = "closed" if state is State.CLOSED else "returned"
+            ended = update(handoffs).where(handoffs.c.id == found.handoff_id)
+            await connection.execute(ended.values(ended_at=moment, ended_how=how, close_reason=reason))
+        await connection.execute(
+            update(safety_flags)
+            .where(safety_flags.c.conversation_id == conversation_id, safety_flags.c.handled_at.is_(None))
+            .values(handled_at=moment, handled_by=who.id)
+        )
+        await turns.set_state(connection, conversation_id, state)
+        await self._tell(connection, conversation_id, notices, moment)
+        await cards.changed(
+            connection,
+            conversation_id,
+            holder_id=None,
+            held_since=None,
+            last_holder_id=who.id,
+            waiting_since=None,
+            unanswered_since=None,
+            close_reason=reason,
+            level=0,
+        )
