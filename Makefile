@@ -21,7 +21,7 @@ run: $(INSTALLED)  ## set up, train if the data are new, migrate, serve
 test: $(INSTALLED)  ## everything that must hold: linters, types, unit to browser
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/bot train --if-needed
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 lint: $(INSTALLED)  ## ruff, mypy, import-linter
 	@$(BIN)/ruff check .

@@ -134,6 +134,7 @@ def make_app(settings: Settings, store: ConversationStore, assistant: Assistant)
         listeners.close()
 
     app.on_response_prepare.append(pages.guard)
+    app.on_response_prepare.append(desk.sessions.on_prepare)
     app.on_shutdown.append(end_streams)
     return app
 

@@ -32,7 +32,7 @@ from bot.desk.referrals_page import ReferralsPage
 from bot.desk.rendering import Pages
 from bot.desk.reports_page import ReportsPage
 from bot.desk.routing import DeskRoutes
-#SEARCH from bot.desk.search_page import SearchPage
+from bot.desk.search_page import SearchPage
 from bot.desk.sessions import DeskSessions
 from bot.desk.sign_in import SignIn
 from bot.desk.staff_page import StaffPage
@@ -53,7 +53,7 @@ from bot.storage.notifications import NotificationStore
 from bot.storage.practitioners import PractitionerStore
 from bot.storage.referrals import ReferralStore
 from bot.storage.reports import ReportStore
-#SEARCH from bot.storage.search import Search
+from bot.storage.search import Search
 from bot.storage.sessions import SessionStore
 from bot.storage.staff import StaffStore
 
@@ -68,6 +68,7 @@ class Desk:
     """What the application needs of the desk."""
 
     routes: DeskRoutes
+    sessions: DeskSessions
     handoff: HandoffService
 
 
@@ -183,12 +184,17 @@ def make_desk(
             time_zone=settings.time_zone,
             retention_days=settings.retention_days,
         ),
-        UnderstandingPage(MisunderstoodStore(database, keyring), pages, audit, shared_encoder().encode_one),
+        UnderstandingPage(MisunderstoodStore(database, keyring), pages, audit, _vector),
         CannedPage(canned, pages, audit),
-        #SEARCH SearchPage(Search(database, keyring), conversations.cards.cards, pages, audit),
+        SearchPage(Search(database, keyring), conversations.cards.cards, pages, audit),
     ):
         page.routes(routes)
-    return Desk(routes, handoff)
+    return Desk(routes, sessions, handoff)
+
+
+def _vector(text: str) -> Any:
+    """The vector of a text, made in another thread: not ``encode_one``, whose memory the turns use."""
+    return shared_encoder().encode([text])[0]
 
 
 async def first_link(store: ConversationStore) -> str | None:

@@ -1,4 +1,4 @@
-"""The command ``bot``: run · train · chat · evaluate · practitioners · lint · purge."""
+"""The command ``bot``: run · train · chat · evaluate · practitioners · staff · lint · purge."""
 
 from __future__ import annotations
 
@@ -36,6 +36,15 @@ def _parser() -> argparse.ArgumentParser:
     bring_in.add_argument("--replace", action="store_true", help="also remove everybody who is not in the file")
     bring_out = doing.add_parser("export", help="write the directory as a CSV file, contacts included")
     bring_out.add_argument("file", type=Path, nargs="?", help="where to; the standard output by default")
+    staff = commands.add_parser("staff", help="accounts of the staff desk")
+    doing = staff.add_subparsers(dest="doing", required=True, metavar="DOING")
+    add = doing.add_parser("add", help="print an invitation link for a new account")
+    add.add_argument("email")
+    add.add_argument("--name", default="", help="as visitors will see it")
+    add.add_argument("--role", default="administrator", choices=("coach", "coordinator", "administrator"))
+    doing.add_parser("list", help="who has an account")
+    for name, what in (("disable", "end an account at once"), ("reset", "print a link for a new password")):
+        doing.add_parser(name, help=what).add_argument("email")
     lint = commands.add_parser("lint", help="check answers and training examples")
     lint.add_argument("--write", action="store_true", help="also renew docs/knowledge.md")
     commands.add_parser("purge", help="erase the conversations past retention now")
@@ -84,6 +93,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 if options.doing == "export":
                     return export_file(settings, options.file)
                 return import_file(settings, options.file, dry_run=options.dry_run, replace_all=options.replace)
+            case "staff":
+                from bot.commands import staff
+
+                match options.doing:
+                    case "add":
+                        return staff.add(settings, options.email, options.name, options.role)
+                    case "list":
+                        return staff.list_(settings)
+                    case "disable":
+                        return staff.disable(settings, options.email)
+                return staff.reset(settings, options.email)
             case "lint":
                 from bot.commands.lint import lint
 

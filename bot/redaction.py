@@ -42,9 +42,10 @@ _NO_NAME = (
     r"|for|from|with|about|properly|really|actually|working|this|that|these|those|there|here|what|when|where|which|who|why"
     r"|how|full|very|just|also|only"
     r"|all|too|then|than|do|does|did|can|could|will|would|has|have|had|okay|ok|better|good|bad|fine|safe|private"
-    r"|please|pls|sure|free|open|home|work|once|night|least|first|last|mera|meri|hai|nahi|ka|ki|ke|pe|par|se)"
+    r"|please|pls|sure|free|open|home|work|once|night|least|first|last|under|by|baat|call"
+    r"|chat|group|channel|video|mera|meri|hai|nahi|ka|ki|ke|pe|par|se)"
 )
-_NAME = rf"@?\s?(?!{_NO_NAME}\b|\[)\w[\w.#-]*\w(?:\s(?-i:[A-Z][a-z]+)){{0,2}}"
+_NAME = rf"@?\s?(?!{_NO_NAME}(?![.#-]?\w)|\[)\w[\w.#-]*\w(?:\s(?-i:[A-Z][a-z]+)){{0,2}}"
 _UNITS = (
     r"(?:years?|yrs?|y/?o|months?|mths?|weeks?|wks?|days?|hours?|hrs?|minutes?|mins?|times?|sizes?|cm|mm|inch(?:es)?"
     r"|rupees?|rs|lakhs?|percent|%|people|kids|children|saal|mahine|din)"
@@ -176,9 +177,13 @@ def _steps() -> tuple[Callable[[str], str], ...]:
             "[e-mail]",
         ),
         _replace(
-            r"\b(?:t|wa|m|fb)\.me/?\S*|\byoutu\.be/\S+|(?<![\w-])\w[\w-]{0,62}(?:\.[\w-]{1,63}){1,8}/\S+", "[link]"
+            r"\b(?:t|wa|m|fb)\.me\s?/?\s?\S*|\byoutu\.be/\S+|(?<![\w-])\w[\w-]{0,62}(?:\.[\w-]{1,63}){1,8}/\S+",
+            "[link]",
         ),
-        _replace(rf"(?<![\w-])[a-z0-9][\w-]{{0,62}}(?:\.[\w-]{{1,63}}){{0,6}}\.{ending}\b(?:/\S*)?", "[link]"),
+        _replace(
+            rf"(?<![\w-])[a-z0-9][\w-]{{0,62}}(?:\.[\w-]{{1,63}}){{0,6}}\.{ending}\b(?:\.\w{{1,30}}){{0,3}}(?:/\S*)?",
+            "[link]",
+        ),
         _replace(rf"(?<![\w-])[a-z0-9][\w-]{{0,62}}(?:\s*[(\[]dot[)\]]\s*|\s+dot\s+){ending}\b", "[link]"),
         _code,
         _replace(r"\b[a-z]{1,5}-?\d{4,}[a-z]?\b", "[number]"),
@@ -199,7 +204,10 @@ def _steps() -> tuple[Callable[[str], str], ...]:
             rf"{_NETWORKS}\b",
             "[handle]",
         ),
-        _replace(rf"\b(?:on|my)\s+{_NETWORKS}\s+(?:as|under|by|i'?m|i\s+am)\s+(?P<it>{_NAME})", "[handle]"),
+        _replace(
+            rf"\b(?:on|my)\s+{_NETWORKS}\s+(?:as|under|by|i'?m|i\s+am)\s+(?P<it>{_NAME}(?:\s(?!{_NO_NAME}\b)\w{{2,30}})?)",
+            "[handle]",
+        ),
         _replace(
             rf"\b(?:user\s?name|user\s?id|handle|screen\s?name|profile\s?name)\s*(?:is|:|=|hai)\s*(?P<it>{_NAME})",
             "[handle]",
@@ -223,11 +231,11 @@ def _steps() -> tuple[Callable[[str], str], ...]:
         _replace(rf"\b\d+[a-z]?(?:[/-]\d+)?,?\s+(?:(?!{_NO_STREET}\b)[\w'.]+,?\s+){{1,3}}{_STREETS}\b", "[address]"),
         _replace(r"\b\d+(?:st|nd|rd|th)\s+(?:main|cross|street|avenue|lane|road|sector)\b(?:\s+road)?", "[address]"),
         _replace(r"\bsector\s?-?\s?\d+[a-z]?\b", "[address]"),
+        _replace(r"\b[a-z]{1,2}\d[a-z\d]?\s*\d(?!(?:st|rd|th|nd|hr|yr|wk)\b)[abd-hjlnp-uw-z]{2}\b", "[postcode]"),
+        _replace(r"\b[ac-fhknprtv-y]\d[\dw]\s?(?=\w{0,3}\d)[0-9ac-fhknprtv-y]{4}\b", "[postcode]"),
+        _replace(r"\b[a-z]\d[a-z]\s?\d[a-z]\d\b", "[postcode]"),
         _replace(
             r"\b(?:pin|zip|post|postal)\s?(?:code)?\s*(?:is|:|-|=|hai)*\s*(?P<it>(?=[\w-]{0,9}\d)[\w-]{3,10})",
             "[postcode]",
         ),
-        _replace(r"\b[a-z]{1,2}\d[a-z\d]?\s*\d(?!(?:st|rd|th|nd|hr|yr|wk)\b)[abd-hjlnp-uw-z]{2}\b", "[postcode]"),
-        _replace(r"\b[ac-fhknprtv-y]\d[\dw]\s?(?=\w{0,3}\d)[0-9ac-fhknprtv-y]{4}\b", "[postcode]"),
-        _replace(r"\b[a-z]\d[a-z]\s?\d[a-z]\d\b", "[postcode]"),
     )

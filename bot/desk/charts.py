@@ -15,11 +15,13 @@ from markupsafe import Markup
 SERIES = 4
 """Series that can be told apart; a chart takes no more."""
 
-_WIDTH = 328
+_WIDTH = 272
 _HEIGHT = 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 8, 10, 24
 _DAY = 7
 _DASHES = ("none", "6 3", "2 3", "8 3 2 3")
+# A disc, a square, a triangle, a diamond: drawn from the point itself.
+_MARKS = ("m-3 0 a3 3 0 1 0 6 0 a3 3 0 1 0 -6 0", "m-3 -3 h6 v6 h-6 z", "m0 -4 l4 7 h-8 z", "m0 -4 l4 4 l-4 4 l-4 -4 z")
 # The lines of each hatch, in a square of 6; the first series is plain.
 _HATCHES = ("", "M0 6 L6 0", "M0 0 L6 6", "M0 3 H6")
 
@@ -44,8 +46,7 @@ def bars(name: str, title: str, labels: Sequence[str], series: Sequence[Series])
     parts = []
     for index, label in enumerate(labels):
         y = index * 34
-        parts.append(_text(0, y + 13, _short(label, 44)))
-        parts.append(_text(_WIDTH, y + 13, f"{totals[index]:g}", anchor="end"))
+        parts.append(_text(0, y + 13, f"{_short(label, 36)}: {totals[index]:g}"))
         x = 0.0
         for number, one in enumerate(series):
             width = (one.values[index] or 0) / most * _WIDTH
@@ -81,7 +82,7 @@ def lines(name: str, title: str, labels: Sequence[str], series: Sequence[Series]
         ]
         drawn = [_line(run, _DASHES[number]) for run in _runs(points) if len(run) > 1]
         drawn += [
-            Markup('<circle cx="{}" cy="{}" r="2.5" fill="currentColor"/>').format(_n(point[0]), _n(point[1]))
+            Markup('<path d="M{} {}{}" fill="currentColor"/>').format(_n(point[0]), _n(point[1]), _MARKS[number])
             for point in points
             if point is not None
         ]
@@ -93,7 +94,10 @@ def key(name: str, number: int, *, line: bool = False) -> Markup:
     """The sign of a series (the first is 0) for the list of names below a chart; it says nothing by itself."""
     name = f"{name}-key-{number}"
     if line:
-        sign = Markup('<g class="series-{}">{}</g>').format(number + 1, _line([(0, 7), (24, 7)], _DASHES[number]))
+        mark = Markup('<path d="M12 7{}" fill="currentColor"/>').format(_MARKS[number])
+        sign = Markup('<g class="series-{}">{}{}</g>').format(
+            number + 1, _line([(0, 7), (24, 7)], _DASHES[number]), mark
+        )
     else:
         sign = _block(name, number, 0, 1, 24, 12)
     return Markup('<svg class="key" width="24" height="14" viewBox="0 0 24 14" aria-hidden="true">{}{}</svg>').format(

@@ -131,7 +131,7 @@ class LiveDesk:
         """``GET /desk/api/colleagues`` → who else could take a conversation, and who has the desk open."""
         found = []
         for account in await self._staff.all():
-            if account.is_active and account.id != member.id:
+            if account.is_active and (account.id != member.id or member.may(May.SEE_ALL)):
                 seen = account.last_seen_at
                 online = seen is not None and (now() - seen).total_seconds() < _ONLINE_SECONDS
                 found.append({"id": account.id, "name": account.name, "role": account.role, "online": online})

@@ -44,8 +44,9 @@ class Passwords:
 
     def _verify(self, stored: str | None, password: str) -> Checked:
         normal = _normal(password[: LONGEST + 1])
+        nobodys = self._nobodys  # made at the first attempt of all, whoever makes it
         try:
-            self._hasher.verify(stored or self._nobodys, normal)
+            self._hasher.verify(stored or nobodys, normal)
         except (VerificationError, InvalidHashError):
             return Checked(False)
         if not stored:
@@ -57,10 +58,6 @@ class Passwords:
     def _nobodys(self) -> str:
         """Verified against where there is no account: time must not tell who has one."""
         return self._hasher.hash("nobody has this password")
-
-    async def prepare(self) -> None:
-        """Compute what the first check of an unknown address would otherwise wait for."""
-        await asyncio.to_thread(lambda: self._nobodys)
 
 
 def _normal(password: str) -> str:

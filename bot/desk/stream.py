@@ -1,22 +1,21 @@
-"""The desk's stream of events: what a fresh load would show is always the old state plus these.
+"""The desk's stream of server-sent events: those of ``following``, with who is typing, as long as the session holds.
 
-An event's id is ``CHANGE-POSITION``: the number of the latest change of the lists that was sent, and the position of
-the latest message of the open conversation. A browser that comes back names it, and goes on from there.
+A browser that lost the line names the id of the last event that it has, and goes on from there.
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 from aiohttp import web
 
 from bot.channels.reading import event_stream, send_event, uuid_of
-from bot.conversation.events import Listeners, Subscription
+from bot.conversation.events import Listeners
 from bot.conversation.presence import Presence
 from bot.desk.access import May, Member
-from bot.desk.conversations import DeskConversations, MayNotRead
+from bot.desk.conversations import DeskConversations
+from bot.desk.following import Follower
 from bot.desk.routing import DeskRoutes
-from bot.handoff import NotOnDesk
 from bot.storage.audit import AuditLog
 from bot.storage.database import DESK, StorageUnavailable
 
@@ -59,7 +58,7 @@ class DeskStream:
         """``?from=CHANGE[&conversation=ID&position=N]`` → events ``card``, ``gone``, ``message``, ``conversation``,
         ``typing`` and ``signed-out``; ``Last-Event-ID`` goes on where a lost connection stopped."""
         conversation_id = uuid_of(request.query.get("conversation"))
-        cursor, position = _place(request)
+        follower = Follower(self._conversations, conversation_id, *_place(request))
         if conversation_id is not None and "Last-Event-ID" not in request.headers:
             await self._audit.record(member, "conversation.watch", conversation_id)
         response = event_stream()
@@ -77,46 +76,14 @@ class DeskStream:
                     if not changed:
                         await response.write(b": keep-alive\n\n")
                         continue
-                    cursor, position = await self._send(
-                        response, now_member, subscription, conversation_id, cursor, position
-                    )
+                    for signal in subscription.signals():
+                        if signal["who"] == "visitor":
+                            await send_event(response, "typing", {"who": "visitor", "typing": signal["typing"]})
+                    async for event in follower.events(now_member):
+                        await send_event(response, event.kind, event.data, event_id=event.id)
         except (ConnectionResetError, StorageUnavailable):
             pass  # the browser comes back and names the last event it has
         return response
-
-    async def _send(
-        self,
-        response: web.StreamResponse,
-        member: Member,
-        subscription: Subscription,
-        conversation_id: str | None,
-        cursor: int,
-        position: int,
-    ) -> tuple[int, int]:
-        for signal in subscription.signals():
-            if signal["who"] == "visitor":
-                await send_event(response, "typing", {"who": "visitor", "typing": signal["typing"]})
-        latest, events = await self._conversations.since(member, cursor)
-        open_one = any(data["id"] == conversation_id for _, data in events)
-        if open_one and conversation_id is not None:
-            # Before the card: its number would say that these were sent.
-            for event, data in await self._of_open(member, conversation_id, position):
-                position = data.get("position", position)
-                await send_event(response, event, data, event_id=f"{cursor}-{position}")
-        for number, (event, data) in enumerate(events, start=1):
-            reached = latest if number == len(events) else cursor
-            await send_event(response, event, data, event_id=f"{reached}-{position}")
-        return latest, position
-
-    async def _of_open(self, member: Member, conversation_id: str, position: int) -> list[tuple[str, dict[str, Any]]]:
-        """New messages of the open conversation, and what else is new in it; nothing when she may not read it."""
-        try:
-            card = await self._conversations.readable(member, conversation_id)
-        except (NotOnDesk, MayNotRead):
-            return []
-        messages = await self._conversations.messages(conversation_id, position)
-        events: list[tuple[str, dict[str, Any]]] = [("message", message) for message in messages]
-        return [*events, ("conversation", await self._conversations.detail(member, card))]
 
 
 def _place(request: web.Request) -> tuple[int, int]:

@@ -140,11 +140,16 @@ export async function follow(session, { after, signal, onMessage, onTyping, onSt
   while (!signal.aborted) {
     let leastPause = 0;
     let steady;
+    let stated = false;
     try {
       for await (const event of events(session, after, signal)) {
         if (signal.aborted) return;
         if (!event) {
-          steady = setTimeout(onSteady, STEADY_MS); // being accepted alone proves little
+          steady = setTimeout(() => {
+            onSteady(); // being accepted alone proves little
+            // Whoever is not the assistant is named at once; it may be the assistant again since the last connection.
+            if (!stated && !signal.aborted) onState("assistant");
+          }, STEADY_MS);
           continue;
         }
         onSteady();
@@ -152,7 +157,10 @@ export async function follow(session, { after, signal, onMessage, onTyping, onSt
         if (!event.data) continue;
         if (event.type === "message") onMessage(event.data);
         else if (event.type === "typing") onTyping(Boolean(event.data.typing));
-        else if (event.type === "state") onState(event.data.state);
+        else if (event.type === "state") {
+          stated = true;
+          onState(event.data.state);
+        }
       }
     } catch (error) {
       if (signal.aborted) return;

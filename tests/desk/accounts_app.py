@@ -91,6 +91,7 @@ async def serve_accounts(
     rate: Rate | None = None,
     trust_proxy: bool = False,
     passwords: Passwords | None = None,
+    least_seconds: float = 0,
     address: Callable[[web.Request], str] = lambda request: request.remote or "",
 ) -> AsyncIterator[Desk]:
     """Serve the pages; ``/desk`` and ``/desk/missing`` stand for all others, ``/desk/api/events`` for the live ones."""
@@ -124,7 +125,7 @@ async def serve_accounts(
         pages,
         limiter=limiter,
         address=address,
-        least_seconds=0,
+        least_seconds=least_seconds,
     ).routes(routes)
     InvitationPage(desk.invitations, passwords, pages, limiter=limiter, address=address).routes(routes)
     AccountPage(desk.accounts, desk.credentials, sessions, passwords, pages).routes(routes)

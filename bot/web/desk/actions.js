@@ -7,6 +7,8 @@ import { isMine, may } from "./state.js";
 
 /** @typedef {import("./state.js").Card} Card */
 
+const WAITS_AGAIN = "It waits for somebody of the team again.";
+
 export class Actions {
   #state = null;
   #onCard;
@@ -57,8 +59,8 @@ export class Actions {
     return [
       take && button("Take it", () => this.claim(card.id), { "class": "small", "data-focus": "take" }),
       mine && plain(handBack, "hand-back", () => this.#giveAway(card, "hand-back", "The assistant answers again.")),
-      mine && plain("Let it wait", "release", () => this.#giveAway(card, "release", "It waits for somebody of the team again.")),
-      (mine || pass) && plain("Pass on…", "transfer", () => this.#transfer(card)),
+      mine && plain("Let it wait", "release", () => this.#giveAway(card, "release", WAITS_AGAIN)),
+      (mine || pass) && plain("Pass on…", "transfer", () => this.#transfer(this.#state.open.card)),
       mine && plain("Close…", "close", () => this.#close(card)),
     ];
   }

@@ -24,7 +24,8 @@ export class Alerts {
   /** @param {import("./state.js").Card[]} cards those that newly wait */
   waiting(cards) {
     // The same wait may be seen twice, when the page loads afresh while events come in.
-    const fresh = cards.map((card) => `${card.id} ${card.waiting_since} ${card.level}`).filter((key) => !this.#told.has(key));
+    const keys = cards.map((card) => `${card.id} ${card.waiting_since} ${card.level}`);
+    const fresh = keys.filter((key) => !this.#told.has(key));
     for (const key of fresh) this.#told.add(key);
     if (fresh.length) this.#tell("Someone is waiting", "desk-waiting");
   }

@@ -195,7 +195,8 @@ export class Composer {
     const { suggestions = [] } = await fetchSuggestions(id).catch(() => ({}));
     if (key !== this.#suggested) return;
     this.#page.suggestions.hidden = suggestions.length === 0;
-    renderOnChange(this.#page.suggestionsList, [id, suggestions], () => suggestions.map((item) => this.#suggestion(item)));
+    const build = () => suggestions.map((item) => this.#suggestion(item));
+    renderOnChange(this.#page.suggestionsList, [id, suggestions], build);
   }
 
   #suggestion({ topic, text, confidence }) {

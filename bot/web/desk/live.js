@@ -7,11 +7,23 @@ import { Actions } from "./actions.js";
 import { Alerts } from "./alerts.js";
 import { fetchConversation, fetchQueue, post, signal, Stream } from "./api.js";
 import { Composer } from "./composer.js";
-import { button, byId, clock, languageName, channelName, make, renderOnChange, setServerTime, setText, tick } from "./dom.js";
+import { byId, make, setServerTime, setText, tick } from "./dom.js";
+import { renderAlarms, renderHead } from "./head.js";
 import { Outbox } from "./outbox.js";
 import { Panel } from "./panel.js";
-import { badges, Queue, standing } from "./queue.js";
-import { apply, initial, isMine, lost, mine, newAlarms, newlyUnread, newlyWaiting, waiting } from "./state.js";
+import { Queue } from "./queue.js";
+import {
+  apply,
+  hasOtherFlags,
+  initial,
+  isMine,
+  lost,
+  mine,
+  newAlarms,
+  newlyUnread,
+  newlyWaiting,
+  waiting,
+} from "./state.js";
 import { Thread } from "./thread.js";
 
 const TYPING_LASTS_MS = 6000;
@@ -106,7 +118,10 @@ let typingTimer;
 
 function receive(event, conversation) {
   const isOfOpen = ["message", "conversation", "typing"].includes(event.type);
+  const before = state;
   change(isOfOpen ? { ...event, conversation } : event);
+  // A danger is found after its message was sent on: only afresh does the message say so.
+  if (hasOtherFlags(before, state)) load();
   if (event.type !== "typing") return;
   clearTimeout(typingTimer);
   const ended = { type: "typing", data: { who: "visitor", typing: false }, conversation };
@@ -147,11 +162,13 @@ function tellDifferences(before, after) {
 }
 
 function describeLoss(card) {
-  if (!card) return "You do not have this conversation any more: it is no longer on the desk.";
-  if (card.state === "person") return `You do not have this conversation any more: ${card.holder?.name ?? "somebody"} has it now.`;
-  if (card.state === "waiting") return "You do not have this conversation any more: it waits for somebody of the team again.";
-  if (card.state === "assistant") return "You do not have this conversation any more: the assistant answers again.";
-  return "You do not have this conversation any more: it is closed.";
+  const now = {
+    person: `${card?.holder?.name ?? "somebody"} has it now`,
+    waiting: "it waits for somebody of the team again",
+    assistant: "the assistant answers again",
+    closed: "it is closed",
+  };
+  return `You do not have this conversation any more: ${now[card?.state] ?? "it is no longer on the desk"}.`;
 }
 
 // ---- what the page shows ---------------------------------------------------------------------------------------
@@ -163,61 +180,19 @@ function render() {
   byId("desk").dataset.view = open ? "conversation" : "queue";
   document.body.dataset.view = byId("desk").dataset.view;
   queue.render(state);
-  renderHead(open);
-  renderAlarms(open);
+  composer.render(state);
+  renderHead(state, lostWhy);
+  renderAlarms(open, untold.get(open?.id) ?? [], () => {
+    untold.delete(open.id);
+    render();
+  });
   thread.render(state, open ? outbox.of(open.id) : []);
   setText(byId("typing"), open?.typing ? "The visitor is typing…" : "");
-  composer.render(state);
   panel.render(state);
   actions.render(state);
   if (state.signedOut) showSignedOut();
   alerts.badge(waiting(state).length + mine(state).filter(({ unread }) => unread > 0).length);
   sendRead();
-}
-
-function renderHead(open) {
-  const card = open?.card;
-  setText(byId("talk-title"), card?.label ?? (open ? "Conversation" : "No conversation open"));
-  byId("back").hidden = !open;
-  const facts = card && [card, isMine(state, card)];
-  renderOnChange(byId("talk-facts"), facts, () => (card ? describeCard(card) : []));
-  byId("placeholder").hidden = Boolean(open?.loaded);
-  setText(byId("placeholder"), placeholder(open));
-  const notice = open && !isMine(state, card) ? lostWhy.get(open.id) : "";
-  byId("talk-notice").hidden = !notice;
-  const unsent = byId("text").value.trim() ? " What you had typed is kept below." : "";
-  setText(byId("talk-notice"), notice ? notice + unsent : "");
-}
-
-function describeCard(card) {
-  const facts = [card.reason?.name, card.topic?.name, languageName(card.language), channelName(card.channel)];
-  return [
-    ...badges(card),
-    make("span", {}, standing(card, isMine(state, card), state)),
-    card.readable && make("span", { class: "muted" }, facts.filter(Boolean).join(" · ")),
-    card.left_at && make("span", { class: "muted" }, clock(card.left_at, "Left "), " ago"),
-  ];
-}
-
-function placeholder(open) {
-  if (!open) return "Choose a conversation from the list.";
-  if (open.refused) return open.refused;
-  if (open.card && !open.card.readable) {
-    return open.card.holder ? `${open.card.holder.name} has this conversation.` : "You cannot read this conversation.";
-  }
-  return "Loading…";
-}
-
-function renderAlarms(open) {
-  const names = (open && untold.get(open.id)) ?? [];
-  renderOnChange(byId("alarms"), [open?.id, names], () => (names.length ? [
-    make("p", {}, make("strong", {}, "New alarm: "), names.join(", ")),
-    button("Dismiss", () => {
-      untold.delete(open.id);
-      render();
-      byId("talk-title").focus();
-    }, { class: "plain small" }),
-  ] : []));
 }
 
 function showConnection(connected) {
@@ -275,11 +250,11 @@ function showSignedOut() {
 
 // ---- reading ---------------------------------------------------------------------------------------------------
 
-/** Tells how far the open conversation is read, once for each message, while the person can see it. */
+/** Tells how far my open conversation is read, once for each message, while it can be seen. */
 function sendRead() {
   const { open } = state;
   const last = open?.messages.at(-1)?.position;
-  if (!open?.loaded || document.hidden || last === undefined) return;
+  if (!open?.loaded || !isMine(state, open.card) || document.hidden || last === undefined) return;
   const key = `${open.id} ${last}`;
   if (key === readSent || (last <= open.card.staff_read && open.card.unread === 0)) return;
   readSent = key;

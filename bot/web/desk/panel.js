@@ -2,6 +2,7 @@
 
 import { newId } from "/web/api.js";
 import { byId, make, moment, renderOnChange, setText, words } from "./dom.js";
+import { may } from "./state.js";
 
 const WHO = { visitor: "The visitor", assistant: "The assistant", system: "The desk itself" };
 
@@ -88,9 +89,10 @@ function sections(panel, state) {
   return [
     section("Dangers noticed", list(panel.flags, describeFlag)),
     section("Contact", panel.contact && facts(panel.contact)),
-    section("Referrals", list(panel.referrals, ({ code, kind, state: stands, changed_at: at }) => (
-      `${code}: ${words(kind)}, ${words(stands).toLowerCase()}${at ? ` (${moment(at)})` : ""}`
-    ))),
+    section("Referrals", list(panel.referrals, ({ code, kind, state: stands, changed_at: at }) => [
+      may(state, "referrals") ? make("a", { href: `/desk/referrals/${encodeURIComponent(code)}` }, code) : code,
+      `: ${words(kind)}, ${words(stands).toLowerCase()}${at ? ` (${moment(at)})` : ""}`,
+    ])),
     section("Topics", list(panel.topics, ({ name, times }) => (times > 1 ? `${name} (${times} times)` : name))),
     history && section(
       "History",
@@ -112,7 +114,7 @@ function describeFlag({ name, level, level_name: levelName, raised_at: at, handl
   return [
     make("span", { class: `badge level-${level}` }, levelName),
     ` ${name}`,
-    make("span", { class: "muted block" }, handled ? `${moment(at)}, seen to ${moment(handled)}` : `${moment(at)}, open`),
+    make("span", { class: "muted block" }, `${moment(at)}, ${handled ? `seen to ${moment(handled)}` : "open"}`),
   ];
 }
 

@@ -224,3 +224,11 @@ export function newAlarms(before, after) {
   if (fresh.length) return [...new Set(fresh.map(({ name }) => name))];
   return open.card.level > old.card.level ? [open.card.level_name] : [];
 }
+
+/** Whether the dangers of the open conversation are others than before. */
+export function hasOtherFlags(before, after) {
+  const [old, open] = [before?.open, after?.open];
+  if (!open?.loaded || !old?.loaded || old.id !== open.id) return false;
+  const keys = ({ panel }) => JSON.stringify((panel?.flags ?? []).map(({ category, raised_at: at }) => [category, at]));
+  return keys(old) !== keys(open);
+}

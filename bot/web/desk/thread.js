@@ -13,13 +13,18 @@ export class Thread {
   #onRetry;
   #log = byId("log");
   #atEnd = true;
+  #height = 0;
 
   /** @param {{onRetry: (id: string) => void}} options */
   constructor({ onRetry }) {
     this.#onRetry = onRetry;
-    this.#log.addEventListener("scroll", () => (this.#atEnd = this.#isNearEnd()), { passive: true });
+    this.#log.addEventListener("scroll", () => {
+      // Before a new height is dealt with below, where one is says nothing about where one wants to be.
+      if (this.#log.clientHeight === this.#height) this.#atEnd = this.#isNearEnd();
+    }, { passive: true });
     // What comes and goes around the messages, such as suggestions, does not hide the last of them.
     new ResizeObserver(() => {
+      this.#height = this.#log.clientHeight;
       if (this.#atEnd) this.scrollToEnd();
     }).observe(this.#log);
   }
@@ -104,7 +109,12 @@ export class Thread {
       alarms.length > 0 && make("p", { class: "raised" }, `Danger noticed: ${alarms.join(", ")}`),
       seen && make("p", { class: "sent-state" }, "Seen"),
       sending && make("p", { class: "sent-state" }, "Sending…"),
-      problem && make("p", { class: "sent-state failed" }, `Not sent. ${problem} `, button("Retry", retry, { class: "link" })),
+      problem && make(
+        "p",
+        { class: "sent-state failed" },
+        `Not sent. ${problem} `,
+        button("Retry", retry, { "class": "link", "data-focus": "retry" }),
+      ),
     ];
   }
 }

@@ -291,6 +291,10 @@ def _take_over() -> None:
 # The audit log can be added to and nothing else; only what is older than 30 days may be erased, by the retention rule.
 _PROTECT = {
     "sqlite": (
+        # INSERT OR REPLACE would delete without asking the trigger of deletions.
+        "CREATE TRIGGER audit_log_adds BEFORE INSERT ON audit_log "
+        "WHEN EXISTS (SELECT 1 FROM audit_log WHERE id = NEW.id) "
+        "BEGIN SELECT RAISE(ABORT, 'the audit log cannot be changed'); END",
         "CREATE TRIGGER audit_log_stays BEFORE UPDATE ON audit_log "
         "BEGIN SELECT RAISE(ABORT, 'the audit log cannot be changed'); END",
         "CREATE TRIGGER audit_log_keeps BEFORE DELETE ON audit_log WHEN OLD.at > datetime('now', '-30 days') "
