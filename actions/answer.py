@@ -10,7 +10,6 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions import message
 from actions.clarify import clarify
-from actions.handoff import after_a_miss
 from actions.knowledge import FORMS, follow_up_table, knowledge
 from actions.memory import Memory
 from actions.paused import remind
@@ -77,16 +76,16 @@ class ActionAnswer(Action):
     ) -> list[dict[str, Any]]:
         """Say the answer; without a known topic ask what is meant."""
         memory = Memory.of(tracker)
+        kept: list[dict[str, Any]] = []
         topic = message.named_topic(tracker) or message.retrieval_key(tracker)
         if f"utter_ask/{topic}" not in knowledge():
-            clarify(dispatcher, memory)
+            kept = await clarify(dispatcher, memory, tracker)
         else:
             heard_a_story(dispatcher, memory, message.text(tracker), topic)
             memory.type = message.type_hint(message.text(tracker)) or memory.type
             answer(dispatcher, memory, topic)
             offer_others(dispatcher, memory, Understanding.of(tracker, topic), topic)
             remind(dispatcher, memory, tracker, topic)
-        kept = await after_a_miss(dispatcher, memory, tracker)
         return [*memory.events(tracker), *kept]
 
 
@@ -102,13 +101,13 @@ class ActionFollowUp(Action):
     ) -> list[dict[str, Any]]:
         """Say what the follow-up means after the last topic; without one ask what is meant."""
         memory = Memory.of(tracker)
+        kept: list[dict[str, Any]] = []
         kind = message.retrieval_key(tracker)
         topic, form, type_ = self.resolve(kind, memory)
         if topic is None:
-            clarify(dispatcher, memory)
+            kept = await clarify(dispatcher, memory, tracker)
         else:
             answer(dispatcher, memory, topic, form=form, type_=type_)
-        kept = await after_a_miss(dispatcher, memory, tracker)
         return [*memory.events(tracker), *kept]
 
     @staticmethod

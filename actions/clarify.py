@@ -8,20 +8,22 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import message
-from actions.handoff import after_a_miss
+from actions.handoff import instead_of_asking_again
 from actions.knowledge import knowledge
-from actions.memory import MISSED, Memory
+from actions.memory import Memory
 
 TOPIC = "clarify"
 
 
-def clarify(dispatcher: CollectingDispatcher, memory: Memory) -> None:
-    """Ask what is meant; from the second time on also offer a person."""
-    times = memory.times(TOPIC)
-    name = "utter_clarify" if times == 0 else "utter_clarify_again"
-    message.say(dispatcher, knowledge().in_turn(name, max(times - 1, 0)), TOPIC)
-    memory.said(TOPIC)
-    memory.said(MISSED)
+async def clarify(dispatcher: CollectingDispatcher, memory: Memory, tracker: Tracker) -> list[dict[str, Any]]:
+    """Ask what is meant; the second time in a row ask for a person instead. Returns what is to be kept."""
+    kept = await instead_of_asking_again(dispatcher, memory, tracker)
+    if not kept:
+        times = memory.times(TOPIC)
+        name = "utter_clarify" if times == 0 else "utter_clarify_again"
+        message.say(dispatcher, knowledge().in_turn(name, max(times - 1, 0)), TOPIC)
+        memory.said(TOPIC)
+    return kept
 
 
 class ActionClarify(Action):
@@ -36,6 +38,5 @@ class ActionClarify(Action):
     ) -> list[dict[str, Any]]:
         """Ask one question with choices."""
         memory = Memory.of(tracker)
-        clarify(dispatcher, memory)
-        kept = await after_a_miss(dispatcher, memory, tracker)
+        kept = await clarify(dispatcher, memory, tracker)
         return [*memory.events(tracker), *kept]

@@ -55,8 +55,14 @@ async def hand_over(dispatcher: CollectingDispatcher, memory: Memory, tracker: T
     return {"keeps": Keeps.PERSON_WANTED.value, "data": {"why": why.value}}
 
 
-async def after_a_miss(dispatcher: CollectingDispatcher, memory: Memory, tracker: Tracker) -> list[dict[str, Any]]:
-    """After an answer that failed: the second in a row goes to a person, unless one is asked already."""
+async def instead_of_asking_again(
+    dispatcher: CollectingDispatcher, memory: Memory, tracker: Tracker
+) -> list[dict[str, Any]]:
+    """Count a message that was not understood; the second in a row goes to a person, unless one is asked already.
+
+    Returns what is to be kept, or nothing when the assistant should ask back itself.
+    """
+    memory.said(MISSED)
     if memory.times(MISSED) < _MISSES or await _waits(services(), tracker.sender_id):
         return []
     return [SlotSet("outbox", [await hand_over(dispatcher, memory, tracker, Why.NOT_UNDERSTOOD)])]

@@ -9,9 +9,9 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions import message
 from actions.clarify import clarify
-from actions.handoff import after_a_miss
+from actions.handoff import instead_of_asking_again
 from actions.knowledge import knowledge
-from actions.memory import MISSED, Memory
+from actions.memory import Memory
 from actions.paused import remind
 
 _SMALLTALK = {
@@ -45,15 +45,15 @@ class ActionSay(Action):
         )
         if name == "utter_feedback_complaint":
             name = "utter_complaint"
+        kept: list[dict[str, Any]] = []
         if name not in knowledge():
-            clarify(dispatcher, memory)
-        else:
+            kept = await clarify(dispatcher, memory, tracker)
+        elif name == "utter_complaint":
+            kept = await instead_of_asking_again(dispatcher, memory, tracker)
+        if name in knowledge() and not kept:
             language = tracker.latest_message.get("language") if intent == "other_language" else None
             message.say(dispatcher, knowledge().in_turn(name, memory.times(name), language=language), intent)
             memory.said(name)
-            if name == "utter_complaint":
-                memory.said(MISSED)
             if intent == "smalltalk":
                 remind(dispatcher, memory, tracker, intent)
-        kept = await after_a_miss(dispatcher, memory, tracker)
         return [*memory.events(tracker), *kept]

@@ -171,7 +171,7 @@ async def purge_trails(settings: Settings, database: Database) -> None:
     await purge_handoffs(database, before)
     await AuditLog(database).purge(before)
     await NotificationStore(database).purge(before)
-    await CardStore(database).purge_gone(now() - timedelta(days=7))
+    await CardStore(database).purge_gone(now() - timedelta(hours=13))  # longer than any desk session
 
 
 async def _purge(settings: Settings, service: ConversationService) -> None:

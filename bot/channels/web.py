@@ -121,7 +121,9 @@ class WebChat:
             with self._presence.visitor(conversation_id), self._listeners.subscribe(conversation_id) as subscription:
                 await response.write(b"retry: 2000\n\n")
                 subscription.wake()  # send what is there already
-                shown = State.ASSISTANT
+                # A page that comes back to a conversation with people may have missed who answers now.
+                known = await self._cards.get(conversation_id) is None
+                shown = State.ASSISTANT if known else None
                 async for changed in subscription.changes(heartbeat=HEARTBEAT_SECONDS):
                     if not changed:
                         await response.write(b": keep-alive\n\n")

@@ -20,7 +20,8 @@ async def misses(store: ConversationStore, message: Message, turn: Turn) -> tupl
     - ``corrected``: the message that was taken for another topic than the one she then chose.
     """
     intent = str(turn.understood.get("name") or "")
-    if message.payload is None and turn.replies and turn.replies[0].topic == "clarify":
+    asked_back = intent in ("clarify", "nlu_fallback") or (turn.replies and turn.replies[0].topic == "clarify")
+    if message.payload is None and asked_back:
         return (_note(message, "clarify", None),)
     if message.payload is None and intent == "feedback_complaint":
         before = await store.latest(message.conversation_id, message.position, count=_LOOK_BACK)

@@ -188,10 +188,10 @@ class LiveDesk:
         """``POST .../close`` {reason} → closed."""
         conversation_id = await self._listed(request, member)
         reason = (await json_object(request)).get("reason")
-        if reason not in CLOSE_REASONS:
+        if not isinstance(reason, str) or reason not in CLOSE_REASONS:
             raise Problem(HTTPStatus.BAD_REQUEST, "Choose a reason for closing.")
-        await self._service.close(conversation_id, member.colleague, str(reason))
-        return await self._done(request, member, "conversation.close", str(reason))
+        await self._service.close(conversation_id, member.colleague, reason)
+        return await self._done(request, member, "conversation.close", reason)
 
     async def write(self, request: web.Request, member: Member) -> web.Response:
         """``POST .../messages`` {id, text, topic?} → 201 with the message; the same id again gives the same one."""
@@ -219,8 +219,8 @@ class LiveDesk:
         if card.holder is not None and card.holder.id == member.id:
             if isinstance(body.get("typing"), bool):
                 await self._signals(card.id, {"who": member.id, "typing": body["typing"]})
-            if isinstance(body.get("read"), int):
-                await self._conversations.cards.read_by_staff(card.id, min(body["read"], 2**31 - 1))
+            if type(body.get("read")) is int:  # true is no position
+                await self._conversations.cards.read_by_staff(card.id, max(0, min(body["read"], 2**31 - 1)))
                 self._service.changed(card.id)
         return web.Response(status=HTTPStatus.NO_CONTENT)
 

@@ -92,7 +92,15 @@ def _place(request: web.Request) -> tuple[int, int]:
     cursor, _, position = last.partition("-")
     try:
         if last:
-            return int(cursor), int(position)
-        return int(request.query.get("from", 0)), int(request.query.get("position", 0))
+            return _number(cursor), _number(position)
+        return _number(request.query.get("from", "0")), _number(request.query.get("position", "0"))
     except ValueError:
         return 0, 0
+
+
+def _number(text: str) -> int:
+    """A number that a database can compare with."""
+    number = int(text)
+    if not 0 <= number < 2**31:
+        raise ValueError
+    return number

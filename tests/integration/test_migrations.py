@@ -13,15 +13,19 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, insert, inspect, update
+from sqlalchemy import Connection, insert, inspect, text, update
 from sqlalchemy.exc import IntegrityError
 
 from bot.app import open_store
+from bot.model import State
 from bot.settings import Settings
 from bot.storage import migrate
+from bot.storage.cards import CardStore
 from bot.storage.conversations import ConversationStore
 from bot.storage.desk_tables import metadata
+from bot.storage.handoff_store import HandoffStore
 from bot.storage.tables import conversations, messages
+from tests.desk.team import hire
 from tests.integration.stored import put
 
 MIGRATIONS = Path(migrate.__file__).parent / "migrations"
@@ -84,6 +88,40 @@ async def test_the_migrated_database_is_the_one_of_the_tables(store: Conversatio
                 "partial": ["uq_referrals_open"],
             },
             "referral_changes": {"checks": [], "foreign keys": [{"ondelete": "CASCADE"}], "partial": []},
+            "staff": {"checks": ["ck_staff_role"], "foreign keys": [], "partial": []},
+            "staff_sessions": {
+                "checks": ["ck_staff_sessions_stage"],
+                "foreign keys": [{"ondelete": "CASCADE"}],
+                "partial": [],
+            },
+            "staff_invitations": {"checks": ["ck_staff_invitations_role"], "foreign keys": [], "partial": []},
+            "desk_options": {"checks": [], "foreign keys": [], "partial": []},
+            "handoffs": {
+                "checks": ["ck_handoffs_level"],
+                "foreign keys": [{"ondelete": "SET NULL"}],
+                "partial": ["uq_handoffs_running"],
+            },
+            "handoff_changes": {"checks": [], "foreign keys": [{"ondelete": "CASCADE"}], "partial": []},
+            "desk_cards": {
+                "checks": ["ck_desk_cards_level"],
+                "foreign keys": [{"ondelete": "CASCADE"}, {"ondelete": "SET NULL"}, {"ondelete": "SET NULL"}],
+                "partial": [],
+            },
+            "desk_clock": {"checks": [], "foreign keys": [], "partial": []},
+            "desk_gone": {"checks": [], "foreign keys": [], "partial": []},
+            "desk_notes": {
+                "checks": [],
+                "foreign keys": [{"ondelete": "CASCADE"}, {"ondelete": "SET NULL"}],
+                "partial": [],
+            },
+            "audit_log": {"checks": [], "foreign keys": [], "partial": []},
+            "canned_replies": {"checks": [], "foreign keys": [], "partial": []},
+            "misunderstood": {
+                "checks": ["ck_misunderstood_why"],
+                "foreign keys": [{"ondelete": "CASCADE"}, {"ondelete": "SET NULL"}],
+                "partial": [],
+            },
+            "notifications": {"checks": ["ck_notifications_way"], "foreign keys": [], "partial": []},
         }
 
 
@@ -141,3 +179,33 @@ async def test_migrations_can_be_taken_back_and_done_again(store: ConversationSt
 
     async with store.database.transaction() as connection:
         assert await connection.run_sync(back_and_forth) == ([], [])
+
+
+async def test_what_waited_for_people_before_there_was_a_desk_is_on_it(store: ConversationStore) -> None:
+    waiting, wished, calm = [await store.create("web") for _ in range(3)]
+    moment = "2026-01-01 00:00:00+00:00"
+
+    def over_the_change(connection: Connection) -> None:
+        command.downgrade(_config(connection), "0003")
+        connection.execute(
+            text(
+                "INSERT INTO safety_flags (id, conversation_id, position, channel, category, level, source, action, "
+                f"raised_at) VALUES ('f1', '{waiting}', 1, 'web', 'safety_violence', 2, 'both', 'answered', '{moment}')"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO referrals (id, code, conversation_id, kind, state, content, created_at, changed_at) "
+                f"VALUES ('r1', 'K7M2-QX9T', '{wished}', 'coach', 'new', :content, '{moment}', '{moment}')"
+            ),
+            {"content": b"sealed"},
+        )
+        command.upgrade(_config(connection), "head")
+
+    async with store.database.transaction() as connection:
+        await connection.run_sync(over_the_change)
+    cards = {card.id: (card.state, card.reason, card.level) for card in await CardStore(store.database).cards()}
+    assert cards == {waiting: ("waiting", "safety", 2), wished: ("assistant", "referral", 0)}
+    assert await store.state(calm) is State.ASSISTANT
+    asha = (await hire(store, "Asha")).colleague
+    assert await HandoffStore(store.database, store.keyring).claim(waiting, asha, [])

@@ -17,6 +17,7 @@ from bot.model import Message, Sender, State, now
 from bot.settings import Settings
 from bot.storage.conversations import ConversationStore
 from bot.storage.database import Database, StorageUnavailable
+from bot.storage.desk_tables import metadata
 from bot.storage.encryption import CannotOpen, Keyring
 from bot.storage.tables import conversations, messages, trackers
 from tests.conftest import settings_for
@@ -33,16 +34,10 @@ from tests.integration.stored import (
 )
 from tests.provide import free_port
 
-TABLES = {
+TABLES = {table.name: 0 for table in metadata.sorted_tables} | {
     "conversations": 1,
     "messages": 3,
     "trackers": 1,
-    "safety_states": 0,
-    "safety_flags": 0,
-    "onset_histories": 0,
-    "practitioners": 0,
-    "referrals": 0,
-    "referral_changes": 0,
     "alembic_version": 0,
 }
 

@@ -12,7 +12,7 @@ from actions.knowledge import PROJECT, knowledge
 from bot.assistant.agent import Assistant
 from bot.commands.evaluate import read
 from bot.conversation.payload import typed_text
-from bot.model import Reply, Turn
+from bot.model import Keeps, Reply, Turn
 
 Ask = Callable[..., Awaitable[list[Turn]]]
 
@@ -134,9 +134,18 @@ async def test_attempts_to_change_the_rules_get_a_fixed_answer_without_an_echo(a
     assert text not in words(turn.replies)
 
 
-async def test_the_question_back_is_never_the_same_twice(ask: Ask) -> None:
+async def test_after_two_messages_in_vain_a_person_is_asked_and_the_question_back_is_another(ask: Ask) -> None:
     turns = await ask("hmm", "asdf", "???")
     said = [words(turn.replies) for turn in turns]
-    assert [topics(turn) for turn in turns] == [["clarify"]] * 3
+    assert [set(topics(turn)) for turn in turns] == [{"clarify"}, {"talk_to_human"}, {"clarify"}]
     assert len(set(said)) == 3
-    assert "/talk_to_human" in offered(turns[1])
+    (wanted,) = turns[1].effects
+    assert (wanted.keeps, wanted.data["why"]) == (Keeps.PERSON_WANTED, "not_understood")
+    assert turns[0].effects == turns[2].effects == ()
+
+
+async def test_two_complaints_in_a_row_go_to_a_person_and_an_answer_between_them_begins_anew(ask: Ask) -> None:
+    wrong = "that is not what i asked"
+    turns = await ask(wrong, "what is vaginismus", wrong, wrong)
+    wanted = [[effect.data["why"] for effect in turn.effects] for turn in turns]
+    assert wanted == [[], [], [], ["not_understood"]]

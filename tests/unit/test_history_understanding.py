@@ -84,7 +84,7 @@ def test_a_short_answer_is_understood_by_its_question(asked: str, message: str, 
 
 
 def test_what_is_said_to_be_another_way_round_is_not_taken() -> None:
-    assert understand("it hurts since the birth and the surgery", TODAY).choices["trigger"] == ("surgery", "childbirth")
+    assert understand("it hurts since the birth and the surgery", TODAY).choices["trigger"] == ("childbirth", "surgery")
     assert "trigger" not in understand("it hurts, but there was no birth and no surgery", TODAY).choices or (
         understand("it hurts, but there was no birth and no surgery", TODAY).choices["trigger"] == ("nothing_known",)
     )
