@@ -22,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ from bench.turns import Server, questions, say, started
 from bot.assistant.training import PROJECT, ensure_model
 from bot.desk.access import Role
 from bot.desk.passwords import Passwords
-from bot.desk.sessions import BACKGROUND
+from bot.settings import Settings
 from bot.storage.database import Database
 from bot.storage.staff import StaffStore
 
@@ -270,9 +270,7 @@ class Coach:
             self._to_coach.arrived(message_id, "card")
 
     def _read(self, position: int) -> None:
-        task = asyncio.create_task(
-            self._call("POST", f"/conversations/{self._open}/signals", json={"read": position})
-        )
+        task = asyncio.create_task(self._call("POST", f"/conversations/{self._open}/signals", json={"read": position}))
         self._reading.add(task)
         task.add_done_callback(self._reading.discard)
 
@@ -370,7 +368,7 @@ class Desk:
         await asyncio.gather(*(visitor.opened.wait() for visitor in self.visitors))
         for number, email in enumerate(emails):
             # Sign-ins are limited by address; in a team each comes from her own.
-            headers = {"Sec-Fetch-Site": "same-origin", "X-Forwarded-For": f"10.0.0.{number + 1}", BACKGROUND: "1"}
+            headers = {"Sec-Fetch-Site": "same-origin", "X-Forwarded-For": f"10.0.0.{number + 1}"}
             mine = await self._stack.enter_async_context(session(self._server.url, headers=headers))
             form = {"email": email, "password": PASSWORD}
             await call(mine, "POST", "/desk/sign-in", data=form, allow_redirects=False)
@@ -409,15 +407,13 @@ class Desk:
         return wrong
 
     async def _visitor_writes(self, visitor: Visitor, until: float) -> None:
-        for _ in await _paced(2 * self.load.every, until):
+        async for _ in paced(2 * self.load.every, until):
             await visitor.write(self.to_coach, text=next(self._words))
-            await _
 
     async def _coach_writes(self, coach: Coach, until: float) -> None:
         turns = itertools.cycle(coach.chats)
-        for _ in await _paced(2 * self.load.every / len(coach.chats), until):
+        async for _ in paced(2 * self.load.every / len(coach.chats), until):
             await coach.write(next(turns), random.choice(_ANSWERS))
-            await _
 
     async def _ask(self, until: float) -> None:
         idle = self.visitors[self.load.chats :]
@@ -433,3 +429,172 @@ class Desk:
         begun = time.perf_counter()
         await visitor.write(text=next(self._words))
         self.questions.append(time.perf_counter() - begun)
+
+
+async def paced(every: float, until: float) -> AsyncIterator[None]:
+    """A step every so many seconds, beginning anywhere in the first of them; who is late does not hurry."""
+    due = time.perf_counter() + random.uniform(0, every)
+    while due < until:
+        await asyncio.sleep(due - time.perf_counter())
+        yield
+        due = max(due + every, time.perf_counter())
+
+
+def session(url: str, **options: Any) -> aiohttp.ClientSession:
+    """A client with its own cookies and a connection for every stream."""
+    return aiohttp.ClientSession(
+        url,
+        connector=aiohttp.TCPConnector(limit=0),
+        cookie_jar=aiohttp.CookieJar(unsafe=True),
+        read_bufsize=2**20,
+        **options,
+    )
+
+
+async def hire(settings: Settings, count: int) -> list[str]:
+    """Accounts of coaches; their addresses."""
+    hashed = await Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)).hash(PASSWORD)
+    database = Database(settings.sqlalchemy_url)
+    try:
+        staff = StaffStore(database)
+        made = [
+            await staff.create(f"coach-{uuid4().hex[:8]}@example.org", f"Example Coach {number}", Role.COACH, hashed)
+            for number in range(1, count + 1)
+        ]
+    finally:
+        await database.close()
+    return [account.email for account in made]
+
+
+async def watch_lag(samples: list[float]) -> None:
+    """How late this client itself is, until cancelled."""
+    while True:
+        begun = time.perf_counter()
+        await asyncio.sleep(0.02)
+        samples.append(time.perf_counter() - begun - 0.02)
+
+
+async def measure(load: Load, model: Path, postgres: str, command: Sequence[str]) -> dict[str, Any]:
+    """Start everything, measure, end everything."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder, contextlib.ExitStack() as servers:
+        environment = {
+            "BOT_DATA_DIR": folder,
+            "BOT_MODEL": str(model),
+            "BOT_PORT": "0",
+            "BOT_RATE_LIMIT": "off",
+            "BOT_TRUST_PROXY": "true",
+            "BOT_DATABASE_URL": postgres,
+            "BOT_LOG_LEVEL": "WARNING",
+            "PYTHONUNBUFFERED": "1",
+        }
+        load_before = os.getloadavg()[0]
+        echo = servers.enter_context(started([sys.executable, "-m", "bench.desk_load", "--serve-echo"], environment))
+        server = servers.enter_context(started([sys.executable, *command, "run"], environment))
+        emails = await hire(Settings.load(environment), load.coaches)
+        async with contextlib.AsyncExitStack() as stack:
+            rival = Rival(await stack.enter_async_context(session(echo.url)), load)
+            passing = [asyncio.create_task(rival.follow(number)) for number in range(load.visitors + load.coaches)]
+            desk = Desk(server, load, stack)
+            say(f"{load.visitors} visitors and {load.coaches} coaches come ...")
+            await desk.come(emails)
+            before = await rival.measure(_ALONE_SECONDS)
+            say(f"{load.chats} chats for {load.seconds:.0f} s ...")
+            lag: list[float] = []
+            watching = asyncio.create_task(watch_lag(lag))
+            cpu, client_cpu, begun = server.cpu_seconds(), time.process_time(), time.perf_counter()
+            beside_task = asyncio.create_task(rival.measure(load.seconds))
+            await desk.run()
+            wall = time.perf_counter() - begun
+            used = (server.cpu_seconds() - cpu) / wall, (time.process_time() - client_cpu) / wall
+            beside = await beside_task
+            watching.cancel()
+            wrong = await desk.check()
+            after = await rival.measure(_ALONE_SECONDS)
+            for task in (*passing, *desk.followers):
+                task.cancel()
+            await asyncio.gather(*passing, *desk.followers, return_exceptions=True)
+        alone = [*before.took.values(), *after.took.values()]
+        return {
+            "machine": {
+                "cpus": os.cpu_count(),
+                "system": f"{platform.system()} {platform.machine()}",
+                "python": platform.python_version(),
+                "load before": load_before,
+                "load after": os.getloadavg()[0],
+            },
+            "database": "PostgreSQL" if postgres else "SQLite",
+            "load": asdict(load),
+            "visitor to coach": desk.to_coach.figures(),
+            "coach to visitor": desk.to_visitor.figures(),
+            "questions to the assistant": percentiles(desk.questions),
+            "echo, alone": percentiles(alone),
+            "echo, beside": percentiles(beside.took.values()),
+            "client late": percentiles(lag),
+            "server cores": used[0],
+            "client cores": used[1],
+            "server memory": server.peak_memory(),
+            "wrong": wrong,
+        }
+
+
+def markdown(found: dict[str, Any]) -> str:
+    """A run as a table."""
+    machine, alone, beside = found["machine"], found["echo, alone"]["p95"], found["echo, beside"]["p95"]
+    lines = [
+        f"{found['database']}; {machine['cpus']} cores, {machine['system']}, Python {machine['python']}; load "
+        f"{machine['load before']:.1f} before and {machine['load after']:.1f} after; the server used "
+        f"{found['server cores']:.2f} cores and {found['server memory'] / 1e6:.0f} MB, the client "
+        f"{found['client cores']:.2f} cores.",
+        "",
+        "| ms | messages | p50 | p95 | p99 | max | p95 to echo alone | p95 to echo beside |",
+        "|---|" + "---:|" * 7,
+    ]
+    for name in (
+        "visitor to coach", "coach to visitor", "questions to the assistant", "echo, alone", "echo, beside",
+        "client late",
+    ):  # fmt: skip
+        row = found[name]
+        if row["count"]:
+            shown = " | ".join(f"{row[part]:.1f}" for part in ("p50", "p95", "p99", "max"))
+            ratios = f"{row['p95'] / alone:.1f} × | {row['p95'] / beside:.1f} ×"
+            lines.append(f"| {name} | {row['count']} | {shown} | {ratios} |")
+    seen_as = found["visitor to coach"]["seen as"]
+    lines += ["", "Coaches saw visitors' messages first as: " + ", ".join(f"{k} {n}" for k, n in seen_as.items()) + "."]
+    lines += [f"WRONG: {words}" for words in found["wrong"]] or ["Every message arrived exactly once."]
+    if found["visitor to coach"]["count"]:
+        verdict = "reached" if found["visitor to coach"]["p95"] < AIM_MS else "missed"
+        lines.append(f"The aim, p95 from visitor to coach under {AIM_MS:.0f} ms, is {verdict}.")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Read the arguments, measure, print; 1 if a message was lost or doubled."""
+    parser = argparse.ArgumentParser(prog="python -m bench.desk_load", description=__doc__)
+    parser.add_argument("--visitors", type=int, default=300, help="people with the chat open")
+    parser.add_argument("--coaches", type=int, default=20, help="people with the desk open")
+    parser.add_argument("--chats", type=int, default=50, help="visitors whom a coach answers")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long they chat")
+    parser.add_argument("--every", type=float, default=4.0, help="seconds between the messages of a chat")
+    parser.add_argument("--questions", type=float, default=2.0, help="to the assistant, by the others, a second in all")
+    parser.add_argument("--postgres", default="", metavar="URL", help="an empty database; left out: SQLite")
+    parser.add_argument("--model", type=Path, help="a trained model; left out: the one that fits the data")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the result here too")
+    parser.add_argument("--command", default="bot", help="the server's module; for profiling")
+    parser.add_argument("--serve-echo", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve_echo:
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(serve_echo())
+        return 0
+    load = Load(options.visitors, options.coaches, options.chats, options.seconds, options.every, options.questions)
+    model = (options.model or ensure_model(PROJECT / "var")).absolute()
+    found = asyncio.run(measure(load, model, options.postgres, ["-m", options.command]))
+    print(markdown(found))
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    return 1 if found["wrong"] else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

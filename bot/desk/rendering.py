@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from bot.desk.access import May, Member
@@ -66,7 +66,7 @@ class Pages:
             **values,
         }
         text = _environment().get_template(template).render(shown)
-        headers = {"Content-Security-Policy": _POLICY}
+        headers = {"Content-Security-Policy": _POLICY, hdrs.CACHE_CONTROL: "no-store"}
         return web.Response(text=text, status=status, content_type="text/html", headers=headers)
 
     def moment(self, value: datetime | None) -> str:

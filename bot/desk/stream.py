@@ -13,9 +13,10 @@ from bot.channels.reading import event_stream, send_event, uuid_of
 from bot.conversation.events import Listeners
 from bot.conversation.presence import Presence
 from bot.desk.access import May, Member
-from bot.desk.conversations import DeskConversations
+from bot.desk.conversations import DeskConversations, MayNotRead
 from bot.desk.following import Follower
 from bot.desk.routing import DeskRoutes
+from bot.handoff import NotOnDesk
 from bot.storage.audit import AuditLog
 from bot.storage.database import DESK, StorageUnavailable
 
@@ -59,7 +60,7 @@ class DeskStream:
         ``typing`` and ``signed-out``; ``Last-Event-ID`` goes on where a lost connection stopped."""
         conversation_id = uuid_of(request.query.get("conversation"))
         follower = Follower(self._conversations, conversation_id, *_place(request))
-        if conversation_id is not None and "Last-Event-ID" not in request.headers:
+        if conversation_id is not None:  # also when the browser comes back: what it sends is no proof that it was here
             await self._audit.record(member, "conversation.watch", conversation_id)
         response = event_stream()
         await response.prepare(request)
@@ -77,13 +78,19 @@ class DeskStream:
                         await response.write(b": keep-alive\n\n")
                         continue
                     for signal in subscription.signals():
-                        if signal["who"] == "visitor":
+                        if signal["who"] == "visitor" and await self._may_read(now_member, conversation_id):
                             await send_event(response, "typing", {"who": "visitor", "typing": signal["typing"]})
                     async for event in follower.events(now_member):
                         await send_event(response, event.kind, event.data, event_id=event.id)
         except (ConnectionResetError, StorageUnavailable):
             pass  # the browser comes back and names the last event it has
         return response
+
+    async def _may_read(self, member: Member, conversation_id: str | None) -> bool:
+        try:
+            return conversation_id is not None and bool(await self._conversations.readable(member, conversation_id))
+        except (NotOnDesk, MayNotRead):
+            return False
 
 
 def _place(request: web.Request) -> tuple[int, int]:
