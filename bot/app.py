@@ -31,7 +31,7 @@ from bot.nlu.encoder import shared_encoder
 from bot.safety.first_help import first_help
 from bot.safety.helplines import helplines
 from bot.safety.policy import SafetyPolicy
-from bot.settings import Settings
+from bot.settings import Rate, Settings
 from bot.storage.audit import AuditLog
 from bot.storage.cards import CardStore
 from bot.storage.changes import follow_changes
@@ -47,6 +47,9 @@ log = logging.getLogger(__name__)
 
 # A message has at most 60,000 bytes (5,000 characters as JSON escapes), a directory to import some hundred thousand.
 _MAX_BODY = 1024 * 1024
+
+_SIGNALS = Rate(per_minute=120, burst=30)
+"""How fast one visitor may say that she is typing or has read something."""
 
 READY = web.AppKey("ready", asyncio.Event)
 SERVICE = web.AppKey("service", ConversationService)
@@ -113,6 +116,7 @@ def make_app(settings: Settings, store: ConversationStore, assistant: Assistant)
         listeners,
         messages=RateLimiter(settings.rate_limit),
         starts=RateLimiter(settings.start_rate_limit),
+        signalled=RateLimiter(_SIGNALS if settings.rate_limit else None),
         address=address,
         presence=presence,
         signals=make_signals(store, listeners),

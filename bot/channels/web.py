@@ -45,6 +45,7 @@ class WebChat:
         *,
         messages: RateLimiter,
         starts: RateLimiter,
+        signalled: RateLimiter,
         address: Callable[[web.Request], str],
         presence: Presence,
         signals: Callable[[str, dict[str, Any]], Awaitable[None]],
@@ -63,6 +64,7 @@ class WebChat:
         self._listeners = listeners
         self._messages = messages
         self._starts = starts
+        self._signalled = signalled
         self._address = address
 
     def routes(self) -> list[web.RouteDef]:
@@ -148,6 +150,7 @@ class WebChat:
     async def signals(self, request: web.Request) -> web.Response:
         """``POST .../signals`` {typing} or {read: message id} → 204; for whoever of the team answers live."""
         conversation_id = await self._authorised(request)
+        self._within(self._signalled, conversation_id)
         body = await json_object(request)
         if isinstance(body.get("typing"), bool):
             await self._signals(conversation_id, {"who": "visitor", "typing": body["typing"]})

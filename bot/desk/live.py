@@ -176,7 +176,7 @@ class LiveDesk:
         if to is None:
             raise Problem(HTTPStatus.BAD_REQUEST, "There is no such colleague.")
         await self._service.transfer(conversation_id, member.colleague, to, any_holder=member.may(May.SEE_ALL))
-        return await self._done(request, member, "conversation.transfer", f"to {to.name}")
+        return await self._done(request, member, "conversation.transfer", f"to {to.id}")
 
     async def hand_back(self, request: web.Request, member: Member) -> web.Response:
         """``POST .../hand-back`` → the assistant answers again."""

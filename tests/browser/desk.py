@@ -22,7 +22,7 @@ ASK = "Can I talk to a person?"
 PATIENCE_MS = 10_000
 """How long something may take that needs no reconnecting; the machine is small and busy."""
 
-# All that a desk page knows: every list, the open conversation, its panel and notes; clocks go on, so their time is not.
+# All that a desk page knows: every list, the open conversation, its panel and notes; not the time that clocks show.
 _SHOWN = """() => {
   const text = (id) => {
     const copy = document.getElementById(id).cloneNode(true);

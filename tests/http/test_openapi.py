@@ -60,7 +60,9 @@ async def test_every_route_is_described_and_every_described_route_is_there(
         for method in operations
         if method != "parameters"
     }
-    assert described == routes - UNDESCRIBED
+    # The desk's pages and what they ask for are for our own pages; bot.desk.routing has their table, and a test of it.
+    desk = {row for row in routes if row[1].startswith("/desk")}
+    assert described == routes - UNDESCRIBED - desk
     assert described, "there is something to compare"
 
 
