@@ -51,6 +51,9 @@ _MAX_BODY = 1024 * 1024
 _SIGNALS = Rate(per_minute=120, burst=30)
 """How fast one visitor may say that she is typing or has read something."""
 
+_AUDIT_KEPT = timedelta(days=31)
+"""The database itself refuses to erase younger entries of the audit log (30 days)."""
+
 READY = web.AppKey("ready", asyncio.Event)
 SERVICE = web.AppKey("service", ConversationService)
 DESK_ROUTES = web.AppKey("desk_routes", DeskRoutes)
@@ -173,7 +176,7 @@ async def purge_trails(settings: Settings, database: Database) -> None:
     before = now() - timedelta(days=settings.audit_days)
     await SafetyStore(database).purge(before)
     await purge_handoffs(database, before)
-    await AuditLog(database).purge(before)
+    await AuditLog(database).purge(min(before, now() - _AUDIT_KEPT))
     await NotificationStore(database).purge(before)
     await CardStore(database).purge_gone(now() - timedelta(hours=13))  # longer than any desk session
 

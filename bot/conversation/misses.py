@@ -9,6 +9,7 @@ from bot.model import Effect, Keeps, Message, Sender, Turn
 from bot.storage.conversations import ConversationStore
 
 _LOOK_BACK = 12
+_FORMS = frozenset({"onset_history", "find_physio", "find_coach"})
 _OFFERS = ("utter_or_did_you_mean", "utter_unsure")
 
 
@@ -20,14 +21,16 @@ async def misses(store: ConversationStore, message: Message, turn: Turn) -> tupl
     - ``corrected``: the message that was taken for another topic than the one she then chose.
     """
     intent = str(turn.understood.get("name") or "")
-    asked_back = intent in ("clarify", "nlu_fallback") or (turn.replies and turn.replies[0].topic == "clarify")
+    about = turn.replies[0].topic if turn.replies else ""
+    asked_back = about == "clarify" or (about == "talk_to_human" and intent in ("clarify", "nlu_fallback"))
     if message.payload is None and asked_back:
         return (_note(message, "clarify", None),)
     if message.payload is None and intent == "feedback_complaint":
         before = await store.latest(message.conversation_id, message.position, count=_LOOK_BACK)
         asked = next((one for one in before if one.sender is Sender.USER and one.payload is None), None)
         guess = next((one.topic for one in before if asked and one.in_reply_to == asked.position), None)
-        return () if asked is None else (_note(asked, "complaint", guess),)
+        # What was told to a form, how it began or how to reach her, is for nobody to review.
+        return () if asked is None or guess in _FORMS else (_note(asked, "complaint", guess),)
     if message.payload is not None and message.payload.startswith("/ask{"):
         return await _corrected(store, message)
     return ()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,8 +14,9 @@ from bot.desk.access import Member, may_list, may_read
 from bot.handoff import Card, NotOnDesk
 from bot.hours import Hours
 from bot.model import Message, Sender, State
-from bot.storage.cards import CardStore
+from bot.storage.cards import CardStore, Changes
 from bot.storage.conversations import ConversationStore
+from bot.storage.discretion import TOLD, for_staff
 from bot.storage.handoff_store import HandoffStore
 from bot.storage.histories import HistoryStore
 from bot.storage.notes import NoteStore
@@ -35,6 +37,35 @@ class Shown:
     cards: list[dict[str, Any]]
 
 
+class _SharedReading:
+    """What changed in the lists, read once for all who ask meanwhile: every change wakes every open desk at once.
+
+    A reading begins after everybody whom it is for has asked, so nobody gets less than reading alone would give.
+    """
+
+    def __init__(self, cards: CardStore) -> None:
+        self._cards = cards
+        self._one_at_a_time = asyncio.Lock()
+        self._next: asyncio.Task[tuple[Changes, Mapping[str, Card]]] | None = None
+        self._lowest = 0
+
+    async def since(self, cursor: int) -> tuple[int, list[str], Mapping[str, Card]]:
+        """The latest change, the conversations that changed after ``cursor``, and the cards that are there."""
+        self._lowest = cursor if self._next is None else min(self._lowest, cursor)
+        if self._next is None:
+            self._next = asyncio.create_task(self._read())
+        # Shielded: whoever goes away meanwhile must not take it from the others.
+        changes, cards = await asyncio.shield(self._next)
+        ids = [one for one, revision in zip(changes.ids, changes.revisions, strict=True) if revision > cursor]
+        return max(cursor, changes.latest), ids, cards
+
+    async def _read(self) -> tuple[Changes, Mapping[str, Card]]:
+        async with self._one_at_a_time:
+            lowest, self._next = self._lowest, None  # who asks from now on gets the next reading
+            changes = await self._cards.since(lowest)
+            return changes, {card.id: card for card in await self._cards.cards(changes.ids)}
+
+
 class DeskConversations:
     """Reads conversations for the desk."""
 
@@ -50,6 +81,7 @@ class DeskConversations:
         self._handoffs = HandoffStore(database, keyring)
         self.notes = NoteStore(database, keyring)
         self.cards = CardStore(database)
+        self._changes = _SharedReading(self.cards)
 
     # Lists
 
@@ -61,8 +93,7 @@ class DeskConversations:
 
     async def since(self, member: Member, cursor: int) -> tuple[int, list[tuple[str, dict[str, Any]]]]:
         """What happened to the lists after a change, as events: ``card`` or ``gone`` with their data."""
-        latest, ids = await self.cards.since(cursor)
-        found = {card.id: card for card in await self.cards.cards(ids)}
+        latest, ids, found = await self._changes.since(cursor)
         events: list[tuple[str, dict[str, Any]]] = []
         for conversation_id in ids:
             card = found.get(conversation_id)
@@ -94,8 +125,8 @@ class DeskConversations:
         return card
 
     async def messages(self, conversation_id: str, after: int) -> list[dict[str, Any]]:
-        """The messages behind a position."""
-        found = await self._store.after(conversation_id, after)
+        """The messages behind a position, without what only the visitor may see; see ``storage.discretion``."""
+        found = for_staff(await self._store.after(conversation_id, after))
         if not found:
             return []
         raised, names = await self._safety.raised(conversation_id), await self._staff.names()
@@ -128,8 +159,10 @@ class DeskConversations:
 
     async def last_words(self, conversation_id: str) -> str:
         """What the visitor wrote last; empty if she only pressed buttons."""
-        messages = await self._store.after(conversation_id, 0)
-        written = [one.text for one in messages if one.sender is Sender.USER and one.payload is None]
+        messages = for_staff(await self._store.after(conversation_id, 0))
+        written = [
+            one.text for one in messages if one.sender is Sender.USER and one.payload is None and one.text != TOLD
+        ]
         return written[-1] if written else ""
 
     async def _earlier(self, member: Member, conversation_id: str, messages: Sequence[Message]) -> list[Card]:

@@ -5,6 +5,7 @@ A browser that lost the line names the id of the last event that it has, and goe
 
 from __future__ import annotations
 
+import asyncio
 from typing import Protocol
 
 from aiohttp import web
@@ -21,6 +22,7 @@ from bot.storage.audit import AuditLog
 from bot.storage.database import DESK, StorageUnavailable
 
 HEARTBEAT_SECONDS = 10.0
+BREATH_SECONDS = 0.05
 
 
 class Valid(Protocol):
@@ -42,14 +44,22 @@ class DeskStream:
         audit: AuditLog,
         *,
         heartbeat: float = HEARTBEAT_SECONDS,
+        breath: float = BREATH_SECONDS,
     ) -> None:
-        """``heartbeat``: seconds of silence after which the line and the session are looked at."""
+        """Wire the parts.
+
+        Args:
+            heartbeat: seconds of silence after which the line and the session are looked at.
+            breath: seconds between looking for news and looking again. What changes meanwhile is sent together: each
+                message changes the lists several times, and each change wakes every open desk.
+        """
         self._conversations = conversations
         self._listeners = listeners
         self._presence = presence
         self._sessions = sessions
         self._audit = audit
         self._heartbeat = heartbeat
+        self._breath = breath
 
     def routes(self, routes: DeskRoutes) -> None:
         """Add the endpoint."""
@@ -82,6 +92,7 @@ class DeskStream:
                             await send_event(response, "typing", {"who": "visitor", "typing": signal["typing"]})
                     async for event in follower.events(now_member):
                         await send_event(response, event.kind, event.data, event_id=event.id)
+                    await asyncio.sleep(self._breath)
         except (ConnectionResetError, StorageUnavailable):
             pass  # the browser comes back and names the last event it has
         return response

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, Select, delete, func, insert, literal, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -80,6 +81,14 @@ async def gone(connection: AsyncConnection, conversation_ids: Collection[str], m
     await connection.execute(insert(desk_gone), rows)
 
 
+class Changes(NamedTuple):
+    """What changed or went after a number: the number of the latest, the conversations and the number of each."""
+
+    latest: int
+    ids: list[str]
+    revisions: list[int]
+
+
 class CardStore:
     """Reading cards, and who is there."""
 
@@ -91,19 +100,19 @@ class CardStore:
         async with self._database.read() as connection:
             return int((await connection.execute(select(desk_clock.c.revision))).scalar_one())
 
-    async def since(self, revision: int) -> tuple[int, list[str]]:
-        """The conversations whose cards changed or went after a number, and the number of the latest of these changes.
+    async def since(self, revision: int) -> Changes:
+        """The conversations whose cards changed or went after a number, the oldest change first.
 
-        One statement, so that both are of the same moment.
+        One statement, so that all of it is of the same moment.
         """
         query = union_all(
             select(desk_cards.c.conversation_id, desk_cards.c.revision).where(desk_cards.c.revision > revision),
             select(desk_gone.c.conversation_id, desk_gone.c.revision).where(desk_gone.c.revision > revision),
         )
         async with self._database.read() as connection:
-            rows = (await connection.execute(query)).all()
-        ids = [row.conversation_id for row in sorted(rows, key=lambda row: row.revision)]
-        return max((row.revision for row in rows), default=revision), ids
+            rows = sorted((await connection.execute(query)).all(), key=lambda row: row.revision)
+        revisions = [row.revision for row in rows]
+        return Changes(max(revisions, default=revision), [row.conversation_id for row in rows], revisions)
 
     async def get(self, conversation_id: str) -> Card | None:
         """One card."""
@@ -181,6 +190,7 @@ class CardStore:
             await connection.execute(delete(desk_gone).where(desk_gone.c.gone_at < before))
 
 
+@cache  # making it costs more than running it
 def _cards() -> Select[Any]:
     holder, last = staff.alias("holder"), staff.alias("last_holder")
     unread = (
@@ -212,6 +222,7 @@ def _cards() -> Select[Any]:
     )
 
 
+@cache
 def _alarms() -> Select[Any]:
     return (
         select(safety_flags.c.conversation_id, safety_flags.c.category)

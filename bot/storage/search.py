@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,8 +15,10 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from bot.codes import code_in
+from bot.model import Message
 from bot.storage.database import Database
 from bot.storage.desk_tables import desk_notes
+from bot.storage.discretion import for_staff
 from bot.storage.encryption import CannotOpen, Keyring
 from bot.storage.messages import opened
 from bot.storage.tables import conversations, messages, referrals
@@ -77,7 +80,11 @@ class Search:
                 break
             batch = looked_at[begin : begin + _BATCH]
             async with self._database.read() as connection:
-                sent = (await connection.execute(select(messages).where(messages.c.conversation_id.in_(batch)))).all()
+                sent = (
+                    await connection.execute(
+                        select(messages).where(messages.c.conversation_id.in_(batch)).order_by(messages.c.position)
+                    )
+                ).all()
                 notes = (
                     await connection.execute(select(desk_notes).where(desk_notes.c.conversation_id.in_(batch)))
                 ).all()
@@ -109,12 +116,13 @@ class Search:
     ) -> list[Found]:
         """Open and compare; runs outside the event loop."""
         found: list[Found] = []
+        read: dict[str, list[Message]] = defaultdict(list)
         for row in sent:
             try:
-                message = opened(self._keyring, row._asdict())
+                read[row.conversation_id].append(opened(self._keyring, row._asdict()))
             except CannotOpen:
                 log.error("A message cannot be opened; a search left it out.")
-                continue
+        for message in (one for messages_of_one in read.values() for one in for_staff(messages_of_one)):
             excerpt = excerpt_of(message.text, wanted)
             if excerpt is not None:
                 found.append(

@@ -36,6 +36,11 @@ _SHOWN = """() => {
   return {lists, title: document.title, ...Object.fromEntries(parts.map((id) => [id, text(id)]))};
 }"""
 
+_LOADED = """() => {
+  const other = document.getElementById("placeholder");
+  return document.getElementById("log").childElementCount || (!other.hidden && other.textContent !== "Loading…");
+}"""
+
 
 def faults_of(page: Page) -> list[str]:
     """Collects, from now on, errors of scripts and what the content security policy refuses."""
@@ -163,7 +168,7 @@ class Coach(Person):
         await fresh.page.goto(self.page.url)
         await fresh.is_connected()
         if "#" in self.page.url:
-            await expect(fresh.messages.first.or_(fresh.page.locator("#placeholder"))).to_be_visible()
+            await fresh.page.wait_for_function(_LOADED)
         for _ in range(25):
             mine, other = await self.shown(), await fresh.shown()
             if mine == other:

@@ -42,8 +42,7 @@ async def _talk(store: ConversationStore, *texts: str, answer: str = "") -> str:
     conversation_id = await store.create("web")
     for text in texts:
         message = await put(store, conversation_id, text)
-        if answer:
-            await finish(store, message, [reply(answer)], None)
+        await finish(store, message, [reply(answer)] if answer else [], None)
     return conversation_id
 
 
