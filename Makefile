@@ -39,6 +39,9 @@ train: $(INSTALLED)  ## train the model for the present data
 bench: $(INSTALLED)  ## measure turns, memory, start and training; see docs/operations.md
 	@$(BIN)/python -m bench.turns
 
+bench-desk: $(INSTALLED)  ## load the desk: 300 visitors, 20 coaches, 50 live chats; see docs/bench-desk.md
+	@$(BIN)/python -m bench.desk_load
+
 lock:  ## resolve the dependencies anew into requirements.lock
 	@$(MAKE) --no-print-directory uv
 	@$(UV) pip compile pyproject.toml --group dev --python-version 3.12 --generate-hashes --no-emit-index-url \
@@ -66,4 +69,4 @@ $(INSTALLED): requirements.lock pyproject.toml packaging/tensorflow-standin/pypr
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --editable .
 	@touch $(INSTALLED)
 
-.PHONY: help run test lint format train bench lock clean uv
+.PHONY: help run test lint format train bench bench-desk lock clean uv

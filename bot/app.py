@@ -31,7 +31,7 @@ from bot.nlu.encoder import shared_encoder
 from bot.safety.first_help import first_help
 from bot.safety.helplines import helplines
 from bot.safety.policy import SafetyPolicy
-from bot.settings import Rate, Settings
+from bot.settings import Settings
 from bot.storage.audit import AuditLog
 from bot.storage.cards import CardStore
 from bot.storage.changes import follow_changes
@@ -42,6 +42,7 @@ from bot.storage.handoffs import purge_handoffs
 from bot.storage.migrate import migrate
 from bot.storage.notifications import NotificationStore
 from bot.storage.safety import SafetyStore
+from bot.values import Rate
 
 log = logging.getLogger(__name__)
 

@@ -39,7 +39,7 @@ from bot.desk.staff_page import StaffPage
 from bot.desk.stream import DeskStream
 from bot.desk.understanding_page import UnderstandingPage
 from bot.nlu.encoder import shared_encoder
-from bot.settings import Rate, Settings
+from bot.settings import Settings
 from bot.storage.audit import AuditLog
 from bot.storage.canned import CannedStore, fill
 from bot.storage.cards import CardStore
@@ -56,6 +56,7 @@ from bot.storage.reports import ReportStore
 from bot.storage.search import Search
 from bot.storage.sessions import SessionStore
 from bot.storage.staff import StaffStore
+from bot.values import Rate
 
 log = logging.getLogger(__name__)
 

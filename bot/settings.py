@@ -6,125 +6,19 @@ Nothing is read at import time; :meth:`Settings.load` reads the environment once
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from bot import values
 from bot.hours import Hours
+from bot.values import Rate
 
 
 class SettingError(ValueError):
     """A setting has a value that cannot be used; the message names the variable and what it takes."""
-
-
-@dataclass(frozen=True)
-class Rate:
-    """At most ``burst`` messages at once, refilled at ``per_minute`` messages a minute; ``None`` fields mean off."""
-
-    per_minute: float
-    burst: int
-
-
-_MAX_DAYS = 36500
-_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
-
-
-def _text(value: str) -> str:
-    return value
-
-
-def _port(value: str) -> int:
-    port = int(value)
-    if not 0 <= port <= 65535:
-        raise ValueError
-    return port
-
-
-def _days(value: str) -> float:
-    days = float(value)
-    if not 0 <= days <= _MAX_DAYS:  # what is not a number is not between them either
-        raise ValueError
-    return days
-
-
-def _count(value: str) -> int:
-    count = int(value)
-    if count < 1:
-        raise ValueError
-    return count
-
-
-def _seconds(value: str) -> float:
-    seconds = float(value)
-    if not 0 < seconds < math.inf:
-        raise ValueError
-    return seconds
-
-
-def _minutes(value: str) -> float:
-    return _seconds(value)
-
-
-def _address(value: str) -> str:
-    address = value.strip().rstrip("/")
-    if address and not address.startswith(("http://", "https://")):
-        raise ValueError
-    return address
-
-
-def _list(value: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in value.split(",") if part.strip())
-
-
-def _rate(value: str) -> Rate | None:
-    if value.strip().lower() == "off":
-        return None
-    per_minute, _, burst = value.partition("/")
-    rate = Rate(per_minute=float(per_minute), burst=int(burst or per_minute))
-    if not 0 < rate.per_minute < math.inf or rate.burst < 1:
-        raise ValueError
-    return rate
-
-
-def _flag(value: str) -> bool:
-    lowered = value.strip().lower()
-    if lowered in {"1", "true", "yes", "on"}:
-        return True
-    if lowered in {"0", "false", "no", "off", ""}:
-        return False
-    raise ValueError
-
-
-def _country(value: str) -> str:
-    code = value.strip().upper()
-    if len(code) != 2 or not code.isascii() or not code.isalpha():
-        raise ValueError
-    return code
-
-
-def _zone(value: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(value.strip())
-    except (KeyError, OSError) as error:  # unknown, or no name at all
-        raise ValueError from error
-
-
-def _level(value: str) -> str:
-    level = value.strip().upper()
-    if level not in _LEVELS:
-        raise ValueError
-    return level
-
-
-def _path(value: str) -> Path:
-    return Path(value).expanduser()
-
-
-def _optional_path(value: str) -> Path | None:
-    return _path(value) if value else None
 
 
 @dataclass(frozen=True)
@@ -147,62 +41,64 @@ class Setting:
 
 
 TABLE: tuple[Setting, ...] = (
-    Setting("BOT_HOST", "127.0.0.1", _text, "an address", "Address the server listens on."),
-    Setting("BOT_PORT", "8080", _port, "a port, 0 to 65535", "Port the server listens on; 0 takes a free one."),
-    Setting("BOT_DATA_DIR", "var", _path, "a folder", "Where the database file, the key file and trained models live."),
+    Setting("BOT_HOST", "127.0.0.1", values.text, "an address", "Address the server listens on."),
+    Setting("BOT_PORT", "8080", values.port, "a port, 0 to 65535", "Port the server listens on; 0 takes a free one."),
+    Setting(
+        "BOT_DATA_DIR", "var", values.path, "a folder", "Where the database file, the key file and trained models live."
+    ),
     Setting(
         "BOT_DATABASE_URL",
         "",
-        _text,
+        values.text,
         "a database URL",
         "sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME. Empty: a SQLite file in the data folder.",
     ),
     Setting(
         "BOT_ENCRYPTION_KEYS",
         "",
-        _text,
+        values.text,
         "ID:BASE64[,ID:BASE64...]",
         "AES-256 keys for what is stored, the active one first. Empty: a key file generated in the data folder.",
     ),
     Setting(
         "BOT_RATE_LIMIT",
         "30/15",
-        _rate,
+        values.rate,
         "PER_MINUTE/BURST or off",
         "How fast one visitor may write: messages a minute, and how many at once.",
     ),
     Setting(
         "BOT_START_RATE_LIMIT",
         "20/20",
-        _rate,
+        values.rate,
         "PER_MINUTE/BURST or off",
         "How fast new conversations may be started from one address. Also off when BOT_RATE_LIMIT is off.",
     ),
     Setting(
         "BOT_TRUST_PROXY",
         "false",
-        _flag,
+        values.flag,
         "true or false",
         "Take the visitor's address from the last X-Forwarded-For entry; only behind a proxy of your own.",
     ),
     Setting(
         "BOT_RETENTION_DAYS",
         "30",
-        _days,
+        values.days,
         "days, 0 to 36500",
         "Conversations are erased this many days after their last message.",
     ),
     Setting(
         "BOT_AUDIT_DAYS",
         "365",
-        _days,
+        values.days,
         "days, 0 to 36500",
         "The audit trail of alarms, which holds no message text, is erased after this time.",
     ),
     Setting(
         "BOT_COUNTRY",
         "IN",
-        _country,
+        values.country,
         "two letters, as in IN",
         "Whose helplines are given until a person names another country.",
     ),
@@ -213,110 +109,118 @@ TABLE: tuple[Setting, ...] = (
         "hours, as in Mon-Fri 10:00-18:00; Sat 10:00-13:00",
         "When people of the team are there. Empty: not known, and visitors are told so.",
     ),
-    Setting("BOT_TIME_ZONE", "Asia/Kolkata", _zone, "a time zone, as in Asia/Kolkata", "Where the team works."),
+    Setting("BOT_TIME_ZONE", "Asia/Kolkata", values.zone, "a time zone, as in Asia/Kolkata", "Where the team works."),
     Setting(
         "BOT_EXAMPLE_DIRECTORY",
         "true",
-        _flag,
+        values.flag,
         "true or false",
         "Show the example coaches and physiotherapists, marked as such, while no real ones are imported.",
     ),
     Setting(
         "BOT_REFERRAL_DAYS",
         "90",
-        _days,
+        values.days,
         "days, 0 to 36500",
         "A conversation with an open referral is kept until this long after the referral's last change.",
     ),
     Setting(
         "BOT_CACHE_DIR",
         "",
-        _optional_path,
+        values.optional_path,
         "a folder",
         "Where the gazetteer made of the data packages lies; nothing of anybody is in it. Empty: the data folder.",
     ),
     Setting(
         "BOT_PUBLIC_URL",
         "",
-        _address,
+        values.address,
         "an address, as in https://chat.example.org",
         "Where people reach this service; for links in what staff are told. Empty: the links are left out.",
     ),
     Setting(
         "BOT_DESK_IDLE_MINUTES",
         "120",
-        _minutes,
+        values.minutes,
         "minutes, more than 0",
         "A desk session ends when nothing was done for so long; after 12 hours in any case.",
     ),
     Setting(
         "BOT_CLAIM_SILENT_MINUTES",
         "10",
-        _minutes,
+        values.minutes,
         "minutes, more than 0",
         "Who holds a conversation and leaves the visitor without an answer for so long loses it to the queue.",
     ),
     Setting(
         "BOT_CLAIM_OFFLINE_MINUTES",
         "3",
-        _minutes,
+        values.minutes,
         "minutes, more than 0",
         "Who holds a conversation and has not had the desk open for so long loses it to the queue.",
     ),
     Setting(
         "BOT_VISITOR_LEFT_SECONDS",
         "45",
-        _seconds,
+        values.seconds,
         "seconds",
         "A visitor whose page was not open for so long is marked as having left.",
     ),
     Setting(
         "BOT_NOTIFY_EMAIL",
         "",
-        _list,
+        values.parts,
         "addresses, joined by commas",
         "Who is told by e-mail that somebody waits. Empty: nobody. Needs BOT_SMTP_URL.",
     ),
     Setting(
         "BOT_SMTP_URL",
         "",
-        _text,
+        values.mail_server,
         "smtp://USER:PASSWORD@HOST:587 or smtps://...",
         "The mail server. Empty: no e-mail is sent.",
     ),
-    Setting("BOT_MAIL_FROM", "", _text, "an address", "The sender of e-mails. Empty: desk@ the mail server's name."),
+    Setting(
+        "BOT_MAIL_FROM", "", values.text, "an address", "The sender of e-mails. Empty: desk@ the mail server's name."
+    ),
     Setting(
         "BOT_NOTIFY_WEBHOOK",
         "",
-        _address,
+        values.address,
         "an address",
         "Told that somebody waits, as JSON that Slack understands. It carries no content. Empty: nothing is told.",
     ),
     Setting(
         "BOT_PURGE_EVERY",
         "3600",
-        _seconds,
+        values.seconds,
         "seconds",
         "How often the running server erases what is past retention.",
     ),
     Setting(
         "BOT_MODEL",
         "",
-        _text,
+        values.text,
         "a file",
         "A trained model to use. Empty: the one that fits the data, trained if missing.",
     ),
-    Setting("BOT_MAX_TURNS", "16", _count, "a number", "How many conversations one process works on at once."),
+    Setting("BOT_MAX_TURNS", "16", values.count, "a number", "How many conversations one process works on at once."),
     Setting(
         "BOT_TURN_TIMEOUT",
         "20",
-        _seconds,
+        values.seconds,
         "seconds",
         "How long a turn may take before the visitor gets an apology instead.",
     ),
-    Setting("BOT_LOG_LEVEL", "INFO", _level, ", ".join(_LEVELS), "How much is logged. Never what people write."),
     Setting(
-        "BOT_SHUTDOWN_SECONDS", "5", _seconds, "seconds", "How long open requests may finish when the server stops."
+        "BOT_LOG_LEVEL", "INFO", values.level, ", ".join(values.LEVELS), "How much is logged. Never what people write."
+    ),
+    Setting(
+        "BOT_SHUTDOWN_SECONDS",
+        "5",
+        values.seconds,
+        "seconds",
+        "How long open requests may finish when the server stops.",
     ),
 )
 
@@ -369,22 +273,22 @@ class Settings:
         unknown = sorted(name for name in source if name.startswith("BOT_") and name not in known)
         if unknown:
             raise SettingError(f"Unknown setting {', '.join(unknown)}; see docs/operations.md for the list.")
-        values: dict[str, object] = {}
+        found: dict[str, object] = {}
         for row in TABLE:
             raw = source.get(row.name, row.default)
             try:
-                values[row.attribute] = row.parse(raw)
+                found[row.attribute] = row.parse(raw)
             except ValueError as error:
                 raise SettingError(f"{row.name} takes {row.takes}, not {raw!r}.") from error
-        settings = cls(**values)  # type: ignore[arg-type]
+        settings = cls(**found)  # type: ignore[arg-type]
         if settings.rate_limit is None:
             settings = settings.replace(start_rate_limit=None)
         return settings
 
     def replace(self, **changes: object) -> Settings:
         """A copy with some attributes changed, for tests and commands."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return type(self)(**{**values, **changes})
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
+        return type(self)(**{**found, **changes})
 
     @property
     def told_by(self) -> frozenset[str]:

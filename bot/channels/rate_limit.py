@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from bot.settings import Rate
+from bot.values import Rate
 
 _SWEEP_ABOVE = 10_000
 

@@ -23,7 +23,6 @@ from bot.desk.routing import DeskRoutes
 from bot.desk.sessions import DeskSessions
 from bot.desk.sign_in import SignIn
 from bot.desk.staff_page import StaffPage
-from bot.settings import Rate
 from bot.storage.audit import AuditLog
 from bot.storage.conversations import ConversationStore
 from bot.storage.credentials import CredentialStore
@@ -31,6 +30,7 @@ from bot.storage.desk_tables import staff, staff_sessions
 from bot.storage.invitations import InvitationStore
 from bot.storage.sessions import SessionStore
 from bot.storage.staff import StaffStore
+from bot.values import Rate
 from tests.desk.signing_in import quick_passwords
 
 

@@ -17,9 +17,9 @@ from bot.desk.access import Role
 from bot.desk.passwords import Passwords
 from bot.desk.sign_in import next_page
 from bot.model import now
-from bot.settings import Rate
 from bot.storage.conversations import ConversationStore
 from bot.storage.staff import StaffAccount
+from bot.values import Rate
 from tests.desk.accounts_app import Desk, serve_accounts
 from tests.desk.signing_in import PASSWORD, browser, make_member, quick_passwords, sign_in
 from tests.integration.stored import raw_bytes

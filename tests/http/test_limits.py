@@ -12,8 +12,9 @@ import aiohttp
 import pytest
 
 from bot.assistant.agent import Assistant
-from bot.settings import Rate, Settings
+from bot.settings import Settings
 from bot.storage.conversations import ConversationStore
+from bot.values import Rate
 from tests.conftest import serve
 from tests.http.chat import Chat
 from tests.http.contract import client

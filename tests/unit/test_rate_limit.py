@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bot.channels.problem import Problem
 from bot.channels.rate_limit import RateLimiter
-from bot.settings import Rate
+from bot.values import Rate
 
 
 class Clock:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bot.cli import main
-from bot.settings import TABLE, Rate, SettingError, Settings
+from bot.settings import TABLE, SettingError, Settings
+from bot.values import Rate
 
 
 def test_without_any_variable_the_defaults_hold() -> None:
