@@ -384,8 +384,9 @@ class Desk:
         chats = [self._visitor_writes(visitor, until) for visitor in self.visitors[: self.load.chats]]
         coaches = [self._coach_writes(coach, until) for coach in self.coaches if coach.chats]
         await asyncio.gather(*chats, *coaches, self._ask(until))
-        late = time.perf_counter() + _PATIENCE
-        while (self.to_coach.missing() or self.to_visitor.missing()) and time.perf_counter() < late:
+        for _ in range(int(_PATIENCE / 0.05)):
+            if not self.to_coach.missing() and not self.to_visitor.missing():
+                break
             await asyncio.sleep(0.05)
 
     async def check(self) -> list[str]:

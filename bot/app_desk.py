@@ -173,7 +173,7 @@ def make_desk(
             canned=filled,
             signals=make_signals(store, listeners),
         ),
-        DeskStream(conversations, listeners, presence, sessions, audit),
+        DeskStream(conversations, listeners, presence, sessions, audit, lasts=min(60.0, patience.offline / 3)),
         ReferralsPage(
             ReferralStore(database, keyring), PractitionerStore(database, keyring), audit, pages, names=staff.names
         ),

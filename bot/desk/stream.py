@@ -6,6 +6,8 @@ A browser that lost the line names the id of the last event that it has, and goe
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from typing import Protocol
 
 from aiohttp import web
@@ -23,6 +25,8 @@ from bot.storage.database import DESK, StorageUnavailable
 
 HEARTBEAT_SECONDS = 10.0
 BREATH_SECONDS = 0.05
+LASTS_SECONDS = 60.0
+_COMES_AGAIN = 5.0
 
 
 class Valid(Protocol):
@@ -45,6 +49,7 @@ class DeskStream:
         *,
         heartbeat: float = HEARTBEAT_SECONDS,
         breath: float = BREATH_SECONDS,
+        lasts: float = LASTS_SECONDS,
     ) -> None:
         """Wire the parts.
 
@@ -52,14 +57,19 @@ class DeskStream:
             heartbeat: seconds of silence after which the line and the session are looked at.
             breath: seconds between looking for news and looking again. What changes meanwhile is sent together: each
                 message changes the lists several times, and each change wakes every open desk.
+            lasts: seconds after which a stream ends, for the browser to come again: a computer that fell asleep does
+                not, though its connection may look open for a quarter of an hour.
         """
         self._conversations = conversations
         self._listeners = listeners
         self._presence = presence
         self._sessions = sessions
         self._audit = audit
-        self._heartbeat = heartbeat
+        self._heartbeat = min(heartbeat, lasts / 2)
         self._breath = breath
+        self._lasts = lasts
+        self._ended: dict[tuple[str, str | None], float] = {}
+        """When streams ended by themselves: who comes again at once goes on watching."""
 
     def routes(self, routes: DeskRoutes) -> None:
         """Add the endpoint."""
@@ -69,20 +79,31 @@ class DeskStream:
         """``?from=CHANGE[&conversation=ID&position=N]`` → events ``card``, ``gone``, ``message``, ``conversation``,
         ``typing`` and ``signed-out``; ``Last-Event-ID`` goes on where a lost connection stopped."""
         conversation_id = uuid_of(request.query.get("conversation"))
-        follower = Follower(self._conversations, conversation_id, *_place(request))
-        if conversation_id is not None:  # also when the browser comes back: what it sends is no proof that it was here
+        cursor, position = _place(request)
+        follower = Follower(self._conversations, conversation_id, cursor, position)
+        ends = time.monotonic() + self._lasts
+        key = (member.id, conversation_id)
+        goes_on = time.monotonic() - self._ended.pop(key, -math.inf) < _COMES_AGAIN
+        if (
+            conversation_id is not None and not goes_on
+        ):  # also when the browser comes back: what it sends is no proof that it was here
             await self._audit.record(member, "conversation.watch", conversation_id)
         response = event_stream()
         await response.prepare(request)
         keys = [DESK] if conversation_id is None else [DESK, conversation_id]
         try:
             with self._presence.member(member.id), self._listeners.subscribe(*keys) as subscription:
-                await response.write(b"retry: 1500\n\n")
+                await response.write(f"retry: 1500\nid: {cursor}-{position}\n\n".encode())
                 subscription.wake()  # what happened since is sent at once
                 async for changed in subscription.changes(heartbeat=self._heartbeat):
                     now_member = await self._sessions.still_valid(request)
                     if now_member is None or not now_member.may(May.WORK):
                         await send_event(response, "signed-out", {})
+                        break
+                    if time.monotonic() > ends:
+                        recent = {one: at for one, at in self._ended.items() if time.monotonic() - at < _COMES_AGAIN}
+                        self._ended = {**recent, key: time.monotonic()}
+                        await response.write(b"retry: 20\n\n")  # at once, and from the last event
                         break
                     if not changed:
                         await response.write(b": keep-alive\n\n")

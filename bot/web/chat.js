@@ -205,6 +205,7 @@ function reset() {
   closing = new AbortController();
   following = false;
   const unsent = outbox.clear();
+  unreached.clear();
   log.clear();
   page.newer.hidden = true;
   showTyping(false);
@@ -328,8 +329,17 @@ function showAboveBox(element, text) {
   if (growth > 0 && wasNearEnd && !log.isEmpty) scrollBy({ top: growth });
 }
 
+let isLost = false;
+/** @type {Set<string>} messages that did not get through: worth another try when the connection is back */
+const unreached = new Set();
+
 function showConnection(connected) {
   notify("connection", connected ? "" : "The connection is lost. Trying again…");
+  const isBack = connected && isLost;
+  isLost = !connected;
+  if (!isBack) return;
+  for (const id of unreached) outbox.retry(id);
+  unreached.clear();
 }
 
 /**
@@ -345,6 +355,7 @@ function showState(item, state, error) {
     showTyping(state === "sending" && !HANDOFF[answering]); // a person's answer takes its time
     notify("pace", state === "waiting" && error.tooFast ? `Please wait a moment. ${error.detail}`.trim() : "");
   }
+  if (state === "failed" && error.unreachable) unreached.add(item.id);
   log.annotate(item.id, describe(state, error), state === "failed");
   if (wasNearEnd) reveal(log.get(item.id));
 }

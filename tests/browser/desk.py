@@ -256,7 +256,7 @@ class Lid:
     async def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Pass on what a browser and the server say."""
         there = urlsplit(self.url)
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError, RuntimeError):
             await self._open.wait()
             other_reader, other_writer = await asyncio.open_connection(there.hostname, there.port)
             await asyncio.gather(self._pass_on(reader, other_writer), self._pass_on(other_reader, writer))
@@ -264,7 +264,7 @@ class Lid:
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         try:
-            with contextlib.suppress(ConnectionError):
+            with contextlib.suppress(ConnectionError, RuntimeError):  # uvloop says the latter of what is closed
                 while data := await reader.read(65536):
                     await self._open.wait()
                     writer.write(data)

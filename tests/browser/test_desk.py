@@ -188,9 +188,6 @@ async def test_both_pages_come_back_by_themselves_after_the_server_was_killed(
                 await _ready(server, url)
                 await asha.is_connected(ms=40_000)
                 await asha.sees("written to nobody", ms=40_000)
-                retry = asha.page.get_by_role("button", name="Retry")
-                if await retry.is_visible():  # it was tried three times; the person decides now
-                    await retry.click()
                 await expect(visitor.bubbles("person")).to_have_text(
                     ["I am here.", "said into the void"], timeout=40_000
                 )

@@ -207,6 +207,7 @@ async def test_a_position_that_makes_no_sense_does_no_harm(desk: Office, read: A
     assert (await asha.card(chat.id))["unread"] == (0 if read == 10**30 else 1)
 
 
+@on_sqlite
 async def test_notes_are_for_the_team_alone(desk: Office) -> None:
     chat, asha, bela = await desk.waiting(), await desk.staff("Asha"), await desk.staff("Bela")
     sent = message("please be gentle")
@@ -223,6 +224,7 @@ async def test_notes_are_for_the_team_alone(desk: Office) -> None:
 # Into other hands
 
 
+@on_sqlite
 async def test_a_conversation_goes_from_hand_to_hand(desk: Office) -> None:
     chat, asha, bela = await desk.waiting(), await desk.staff("Asha"), await desk.staff("Bela")
     boss = await desk.staff("Chitra", Role.COORDINATOR)
@@ -347,6 +349,7 @@ async def test_each_side_sees_that_the_other_types_and_how_far_she_has_read(desk
 # Suggestions
 
 
+@on_sqlite
 async def test_the_best_answer_is_suggested_first_and_asking_writes_nothing(desk: Office) -> None:
     chat, asha = await desk.waiting(), await desk.staff("Asha")
     await asha.done(chat.id, "claim")
@@ -399,6 +402,7 @@ async def test_while_a_person_answers_the_assistant_neither_answers_nor_listens(
     assert (await asha.card(chat.id))["unanswered_since"] is None
 
 
+@on_sqlite
 async def test_danger_is_answered_with_numbers_also_while_a_person_has_the_conversation(desk: Office) -> None:
     chat, asha = await desk.waiting(), await desk.staff("Asha")
     await asha.done(chat.id, "claim")
@@ -417,6 +421,7 @@ async def test_danger_is_answered_with_numbers_also_while_a_person_has_the_conve
 # The panel
 
 
+@on_sqlite
 async def test_the_panel_tells_what_was_asked_and_who_did_what(desk: Office) -> None:
     chat, asha = await desk.visitor(), await desk.staff("Asha")
     for text in (QUESTION, "what is vaginismus", QUESTION, WISH):

@@ -197,6 +197,7 @@ function render() {
 
 function showConnection(connected) {
   const element = byId("connection");
+  if (connected && element.classList.contains("lost")) outbox.retryUnreached();
   element.classList.toggle("lost", !connected);
   setText(element, connected ? "Connected" : "Connection lost, trying again");
 }

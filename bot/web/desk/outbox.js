@@ -2,7 +2,8 @@
  * What staff have written and the server has not confirmed, by conversation: sent one after another; every try carries
  * the same id, so that the server can tell a repetition from a new message.
  *
- * @typedef {{id: string, text: string, topic?: string, state: "sending"|"failed", problem: string}} Pending
+ * @typedef {{id: string, text: string, topic?: string, state: "sending"|"failed", problem: string,
+ *   unreached?: boolean}} Pending unreached: worth another try when the connection is back
  */
 
 import { newId } from "/web/api.js";
@@ -54,6 +55,13 @@ export class Outbox {
     this.#queue(conversation, item);
   }
 
+  /** The connection is back: what did not get through for want of it goes now. */
+  retryUnreached() {
+    for (const [conversation, items] of this.#pending) {
+      for (const { id, unreached } of items) if (unreached) this.retry(conversation, id);
+    }
+  }
+
   #queue(conversation, item) {
     const before = this.#last.get(conversation) ?? Promise.resolve();
     this.#last.set(conversation, before.then(() => this.#send(conversation, item)));
@@ -69,6 +77,7 @@ export class Outbox {
     } catch (error) {
       item.state = "failed";
       item.problem = error.reason ?? "Something went wrong here.";
+      item.unreached = error.passing === true;
       this.#onError(error);
     }
     this.#onChange();
