@@ -7,7 +7,8 @@ not known, that is said.
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 from rasa_sdk import Action, Tracker
@@ -49,7 +50,7 @@ async def hand_over(dispatcher: CollectingDispatcher, memory: Memory, tracker: T
         name,
         [dict(row) for row in _MEANWHILE],
         usual=await _usual(around, memory),
-        opens="" if opens is None else f"{opens:%A at %H:%M}",
+        opens=_say_opening(opens),
     )
     memory.heard[MISSED] = 0
     return {"keeps": Keeps.PERSON_WANTED.value, "data": {"why": why.value}}
@@ -68,13 +69,25 @@ async def instead_of_asking_again(
     return [SlotSet("outbox", [await hand_over(dispatcher, memory, tracker, Why.NOT_UNDERSTOOD)])]
 
 
+def when_somebody_is_there(around: Services) -> str:
+    """Out of hours, when the team is there again; empty otherwise, and where the hours are not known."""
+    opens = around.team_hours.next_opening(around.local_time())
+    if opens is None or around.team_hours.open_at(around.local_time()):
+        return ""
+    return knowledge().in_turn("utter_handoff_alarm_closed", 0).text.strip().format(opens=_say_opening(opens))
+
+
+def _say_opening(opens: datetime | None) -> str:
+    return "" if opens is None else f"{opens:%A at %H:%M}"
+
+
 async def _name(around: Services, conversation_id: str) -> str:
-    hours = around.team_hours
-    if await _waits(around, conversation_id):
+    hours, waits = around.team_hours, await _waits(around, conversation_id)
+    if hours.spans and not hours.open_at(around.local_time()):
+        return "utter_handoff_waiting_closed" if waits else "utter_handoff_closed"
+    if waits:
         return "utter_handoff_waiting"
-    if not hours.spans:
-        return "utter_handoff_hours_unknown"
-    return "utter_handoff_open" if hours.open_at(around.local_time()) else "utter_handoff_closed"
+    return "utter_handoff_open" if hours.spans else "utter_handoff_hours_unknown"
 
 
 async def _waits(around: Services, conversation_id: str) -> bool:
@@ -86,9 +99,15 @@ async def _waits(around: Services, conversation_id: str) -> bool:
     return card is not None and card.state == State.WAITING
 
 
+def _within(around: Services) -> Callable[[datetime], bool]:
+    """Whether a moment lies within the team's hours: what is waited at night says nothing about the day."""
+    hours, zone = around.team_hours, around.time_zone
+    return lambda moment: not hours.spans or hours.open_at(moment.astimezone(zone))
+
+
 async def _usual(around: Services, memory: Memory) -> str:
     try:
-        seconds = await around.handoffs.usual_wait(since=now() - _LOOKED_AT)
+        seconds = await around.handoffs.usual_wait(since=now() - _LOOKED_AT, counts=_within(around))
     except StorageUnavailable:
         seconds = None
     if seconds is None:

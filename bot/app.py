@@ -13,6 +13,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from actions.handoff import when_somebody_is_there
 from actions.services import Services, at_work, make_services
 from bot.app_desk import make_desk, make_notifier, make_presence, make_signals
 from bot.assistant.agent import Assistant
@@ -91,8 +92,10 @@ def make_service(
     waiting: Callable[[], None] = lambda: None,
 ) -> ConversationService:
     """The service on storage and a loaded assistant: what every channel hands its messages to."""
-    policy = SafetyPolicy(first_help(), helplines(), country=settings.country)
     services = services or make_services(settings, store.database, store.keyring)
+    policy = SafetyPolicy(
+        first_help(), helplines(), country=settings.country, when=lambda: when_somebody_is_there(services)
+    )
     turns = Turns(
         store,
         assistant,

@@ -36,7 +36,7 @@ from bot.desk.search_page import SearchPage
 from bot.desk.sessions import DeskSessions
 from bot.desk.sign_in import SignIn
 from bot.desk.staff_page import StaffPage
-from bot.desk.stream import DeskStream
+from bot.desk.stream import SESSIONS, DeskStream
 from bot.desk.understanding_page import UnderstandingPage
 from bot.nlu.encoder import shared_encoder
 from bot.settings import Settings
@@ -136,12 +136,17 @@ def make_desk(
         SessionStore(database), trust_proxy=settings.trust_proxy, idle_minutes=settings.desk_idle_minutes
     )
     pages = Pages(settings.time_zone)
+    signals = make_signals(store, listeners)
     conversations = DeskConversations(store, staff, hours=settings.team_hours, time_zone=settings.time_zone)
     canned = CannedStore(database)
 
+    async def sessions_ended() -> None:
+        """Some sessions ended: their streams close, in all processes."""
+        await signals(DESK, {"who": SESSIONS})
+
     async def ended(staff_id: str) -> None:
-        """An account's sessions ended: its streams close, and nobody waits for it in vain."""
-        listeners.changed(DESK)
+        """An account's sessions ended, and nobody waits for it in vain."""
+        await sessions_ended()
         account = await staff.by_id(staff_id)
         if account is None or not account.is_active:
             await handoff.let_go(staff_id)
@@ -158,7 +163,17 @@ def make_desk(
     routes = DeskRoutes(sessions, pages.refused)
     for page in (
         Home(pages),
-        SignIn(staff, credentials, sessions, passwords, audit, pages, limiter=RateLimiter(_ATTEMPTS), address=address),
+        SignIn(
+            staff,
+            credentials,
+            sessions,
+            passwords,
+            audit,
+            pages,
+            limiter=RateLimiter(_ATTEMPTS),
+            address=address,
+            ended=sessions_ended,
+        ),
         InvitationPage(invitations, passwords, pages, limiter=RateLimiter(_ATTEMPTS), address=address),
         AccountPage(staff, credentials, sessions, passwords, pages),
         StaffPage(staff, invitations, sessions, pages, ended),
@@ -171,7 +186,7 @@ def make_desk(
             erase=service.erase,
             topics=assistant.best_topics,
             canned=filled,
-            signals=make_signals(store, listeners),
+            signals=signals,
         ),
         DeskStream(conversations, listeners, presence, sessions, audit, lasts=min(60.0, patience.offline / 3)),
         ReferralsPage(

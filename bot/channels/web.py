@@ -24,6 +24,7 @@ from bot.conversation.export import export
 from bot.conversation.payload import is_payload
 from bot.conversation.presence import Presence
 from bot.conversation.service import ConversationService
+from bot.handoff import is_feedback
 from bot.model import MAX_TEXT, ConversationNotFound, Inbound, Message, State
 from bot.storage.cards import CardStore
 from bot.storage.conversations import ConversationStore
@@ -226,7 +227,7 @@ def _same(known: Message, inbound: Inbound) -> bool:
     """Whether a repeated id brings the same message again."""
     if inbound.payload is not None:
         return known.payload == inbound.payload
-    return known.payload is None and known.text == inbound.text
+    return known.text == inbound.text and (known.payload is None or is_feedback(known.payload))
 
 
 def _hash(token: str) -> bytes:

@@ -72,18 +72,23 @@ class HandoffService:
         self._presence = presence
         self._patience = patience or Patience()
         self._waiting = waiting
+        self.up_since = now()
+        """Since when this process has been there without a break."""
         self.cards = CardStore(store.database)
         self.handoffs = HandoffStore(store.database, store.keyring, told_by=store.told_by)
 
-    async def claim(self, conversation_id: str, who: Colleague) -> None:
+    async def claim(self, conversation_id: str, who: Colleague, *, any_holder: bool = False) -> None:
         """Take a conversation over.
+
+        Args:
+            any_holder: whether she may step in where another was the last to have it.
 
         Raises:
             AlreadyHeld: another was faster.
             NotOnDesk: staff may not see it, or it was erased.
         """
         async with self._store.database.conversation_lock(conversation_id):
-            await self.handoffs.claim(conversation_id, who, [_notice("claimed", who)])
+            await self.handoffs.claim(conversation_id, who, [_notice("claimed", who)], any_holder=any_holder)
         self.changed(conversation_id)
 
     async def transfer(self, conversation_id: str, who: Colleague, to: Colleague, *, any_holder: bool) -> None:
@@ -107,7 +112,7 @@ class HandoffService:
         self.changed(conversation_id)
         self._waiting()
 
-    async def hand_back(self, conversation_id: str, who: Colleague) -> None:
+    async def hand_back(self, conversation_id: str, who: Colleague, *, seen: int | None = None) -> None:
         """Let the assistant answer again; it knows which topics she has answered from the suggestions.
 
         Raises:
@@ -116,17 +121,20 @@ class HandoffService:
         async with self._store.database.conversation_lock(conversation_id):
             standing = await self._store.standing(conversation_id)
             messages = await self._store.after(conversation_id, 0)
+            since = await self.handoffs.claimed_since(conversation_id)
             told = [
-                message.topic
+                str(message.topic)
                 for message in messages
-                if message.sender is Sender.PERSON and message.topic and message.topic != TOPIC
+                if message.sender is Sender.PERSON
+                and message.topic not in (None, TOPIC)
+                and (since is None or message.sent_at >= since)
             ]
             tracker = self._assistant.told(conversation_id, standing.tracker if standing else None, told)
             notices = [_notice("handed_back", who), _feedback()]
-            await self.handoffs.hand_back(conversation_id, who, notices, tracker)
+            await self.handoffs.hand_back(conversation_id, who, notices, tracker, seen=seen)
         self.changed(conversation_id)
 
-    async def close(self, conversation_id: str, who: Colleague, reason: str) -> None:
+    async def close(self, conversation_id: str, who: Colleague, reason: str, *, seen: int | None = None) -> None:
         """Close a conversation.
 
         Raises:
@@ -134,7 +142,7 @@ class HandoffService:
         """
         notices = [_notice("closed", who), _feedback()]
         async with self._store.database.conversation_lock(conversation_id):
-            await self.handoffs.close(conversation_id, who, reason, notices)
+            await self.handoffs.close(conversation_id, who, reason, notices, seen=seen)
         self.changed(conversation_id)
 
     async def write(
@@ -163,14 +171,19 @@ class HandoffService:
             try:
                 await self.look_after()
             except StorageUnavailable:
+                self.up_since = now()
                 log.warning("The database does not answer; looking after handoffs later.")
 
     async def look_after(self) -> None:
         """Note who is there, mark who left, and take conversations from holders who are silent or away."""
         moment, patience = now(), self._patience
         await self._presence.note()
-        if await self.cards.mark_left("web", moment - timedelta(seconds=patience.left)):
-            self._listeners.changed(DESK)
+        up = (moment - self.up_since).total_seconds()
+        if up > patience.left:
+            await self.cards.mark_left("web", moment - timedelta(seconds=patience.left))
+        self._listeners.changed(DESK)
+        if up < patience.offline:
+            return  # after a restart nobody's page could be open yet
         overdue = await self.handoffs.overdue(
             silent_before=moment - timedelta(seconds=patience.silent),
             offline_before=moment - timedelta(seconds=patience.offline),

@@ -12,13 +12,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from bot.conversation import metrics
 from bot.conversation.delivery import DeliveryMarks
 from bot.conversation.events import Listeners
 from bot.conversation.turn import Turns
+from bot.handoff import FEEDBACK_SCORES, feedback_payload
 from bot.model import ConversationNotFound, Inbound, Keeps, Message, Outcome, TurnNotFinished, now
 from bot.storage.conversations import ConversationStore
 from bot.storage.database import DESK, Database, StorageUnavailable
@@ -94,7 +97,7 @@ class ConversationService:
             ConversationNotFound: there is no such conversation.
             StorageUnavailable: nothing was stored; retryable.
         """
-        shown = inbound.text if inbound.text is not None else await self._title(conversation_id, inbound.payload or "")
+        inbound, shown = await self._as_shown(conversation_id, inbound)
         stored = await self._store.receive(conversation_id, channel, inbound, shown)
         if stored is None:
             raise ConversationNotFound(conversation_id)
@@ -204,6 +207,18 @@ class ConversationService:
     def _changed(self, conversation_id: str) -> None:
         self._listeners.changed(conversation_id)
         self._listeners.changed(DESK)
+
+    async def _as_shown(self, conversation_id: str, inbound: Inbound) -> tuple[Inbound, str]:
+        """A message as the conversation shows it. Whether a talk helped counts, pressed or typed below the question."""
+        if inbound.text is None:
+            return inbound, await self._title(conversation_id, inbound.payload or "")
+        typed = " ".join(re.findall(r"\w+", inbound.text.lower()))
+        score = next((score for score, title in FEEDBACK_SCORES.items() if title.lower() == typed), None)
+        if score is not None:
+            payload = feedback_payload(score)
+            if any(button.payload == payload for button in await self._store.offered(conversation_id, replies=1)):
+                return replace(inbound, text=None, payload=payload), inbound.text
+        return inbound, inbound.text
 
     async def _title(self, conversation_id: str, payload: str) -> str:
         """What the visitor saw on the button: the title it was offered with."""

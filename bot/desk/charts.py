@@ -129,7 +129,9 @@ def _axes(width: int, top: float, labels: Sequence[str], step: float) -> list[Ma
         parts.append(_text(_LEFT - 6, y + 4, f"{top * share:g}", anchor="end"))
     every = max(1, math.ceil(64 / step))  # a label needs some 60 pixels
     for index in range(0, len(labels), every):
-        parts.append(_text(_LEFT + index * step, _HEIGHT - 6, labels[index]))
+        x = _LEFT + index * step
+        if x + 44 <= width:  # else it would be cut off
+            parts.append(_text(x, _HEIGHT - 6, labels[index]))
     return parts
 
 

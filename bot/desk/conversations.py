@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +25,9 @@ from bot.storage.notes import NoteStore
 from bot.storage.referrals import Referral, ReferralNotFound, ReferralStore
 from bot.storage.safety import SafetyStore
 from bot.storage.staff import StaffStore
+
+_NAMES_LAST = 5.0
+"""Seconds."""
 
 
 class MayNotRead(Exception):
@@ -82,6 +87,8 @@ class DeskConversations:
         self.notes = NoteStore(database, keyring)
         self.cards = CardStore(database)
         self._changes = _SharedReading(self.cards)
+        self._known_names: Mapping[str, str] = {}
+        self._named_at = -math.inf
 
     # Lists
 
@@ -129,12 +136,14 @@ class DeskConversations:
         found = for_staff(await self._store.after(conversation_id, after))
         if not found:
             return []
-        raised, names = await self._safety.raised(conversation_id), await self._staff.names()
+        written = any(message.sender is Sender.USER for message in found)
+        raised = await self._safety.raised(conversation_id) if written else ()
+        names = await self._names()
         return [view.message(message, raised, names) for message in found]
 
     async def shown(self, message: Message) -> dict[str, Any]:
         """One message."""
-        return view.message(message, (), await self._staff.names())
+        return view.message(message, (), await self._names())
 
     async def detail(self, member: Member, card: Card) -> dict[str, Any]:
         """Card, panel and notes of a conversation that she may read."""
@@ -147,7 +156,7 @@ class DeskConversations:
             referrals=await self._referrals.of_conversation(conversation_id),
             earlier=await self._earlier(member, conversation_id, messages),
             changes=await self._handoffs.changes(conversation_id),
-            names=await self._staff.names(),
+            names=await self._names(),
         )
         notes = [view.note(note, member) for note in await self.notes.of_conversation(conversation_id)]
         return {"card": self.card(card, member), "panel": panel, "notes": notes}
@@ -164,6 +173,12 @@ class DeskConversations:
             one.text for one in messages if one.sender is Sender.USER and one.payload is None and one.text != TOLD
         ]
         return written[-1] if written else ""
+
+    async def _names(self) -> Mapping[str, str]:
+        """The names of the staff by id; a new name shows within some seconds."""
+        if time.monotonic() - self._named_at > _NAMES_LAST:
+            self._known_names, self._named_at = await self._staff.names(), time.monotonic()
+        return self._known_names
 
     async def _earlier(self, member: Member, conversation_id: str, messages: Sequence[Message]) -> list[Card]:
         """Other conversations of the same visitor, as far as she showed it: by giving the code of a referral there."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
 
+from bot.codes import code_in
 from bot.desk.access import Member
 from bot.desk.conversations import DeskConversations, MayNotRead
 from bot.handoff import NotOnDesk
@@ -33,6 +34,7 @@ class Follower:
         self._open = conversation_id
         self._cursor = cursor
         self._position = position
+        self._beside: tuple[object, ...] | None = None
 
     async def events(self, member: Member) -> AsyncIterator[DeskEvent]:
         """What happened since the last call, for somebody with the rights she has now.
@@ -44,23 +46,31 @@ class Follower:
         for number, (kind, data) in enumerate(events, start=1):
             if data["id"] == self._open:
                 # Before the card: its id says that these were sent.
-                async for event in self._of_open(member):
+                async for event in self._of_open(member, readable=kind == "card" and data["readable"]):
                     yield event
             if number == len(events):
                 self._cursor = latest
             yield DeskEvent(kind, data, self._id())
 
-    async def _of_open(self, member: Member) -> AsyncIterator[DeskEvent]:
+    async def _of_open(self, member: Member, *, readable: bool) -> AsyncIterator[DeskEvent]:
         assert self._open is not None
-        try:
-            card = await self._conversations.readable(member, self._open)
-        except (NotOnDesk, MayNotRead):
-            self._position = 0  # the page shows nothing of it any more; should she get it back, she gets all of it
+        if not readable:
+            # The page shows nothing of it any more; should she get it back, she gets all of it.
+            self._position, self._beside = 0, None
             return
+        codes = False
         for message in await self._conversations.messages(self._open, self._position):
             self._position = message["position"]
+            codes = codes or code_in(message["text"]) is not None
             yield DeskEvent("message", message, self._id())
-        yield DeskEvent("conversation", await self._conversations.detail(member, card), self._id())
+        beside = await self._conversations.cards.beside(self._open)
+        if beside != self._beside or codes:  # most messages change nothing of what stands beside the conversation
+            try:
+                card = await self._conversations.readable(member, self._open)
+            except (NotOnDesk, MayNotRead):
+                return  # it has just changed again: the next events say so
+            yield DeskEvent("conversation", await self._conversations.detail(member, card), self._id())
+            self._beside = beside
 
     def _id(self) -> str:
         return f"{self._cursor}-{self._position}"

@@ -159,7 +159,7 @@ class LiveDesk:
     async def claim(self, request: web.Request, member: Member) -> web.Response:
         """``POST .../claim`` → the card; 409 when another was faster."""
         conversation_id = await self._listed(request, member)
-        await self._service.claim(conversation_id, member.colleague)
+        await self._service.claim(conversation_id, member.colleague, any_holder=member.may(May.SEE_ALL))
         return await self._done(request, member, "conversation.claim")
 
     async def release(self, request: web.Request, member: Member) -> web.Response:
@@ -179,18 +179,20 @@ class LiveDesk:
         return await self._done(request, member, "conversation.transfer", f"to {to.id}")
 
     async def hand_back(self, request: web.Request, member: Member) -> web.Response:
-        """``POST .../hand-back`` → the assistant answers again."""
+        """``POST .../hand-back`` {seen?: position} → the assistant answers again; 409 when something newer is there."""
         conversation_id = await self._listed(request, member)
-        await self._service.hand_back(conversation_id, member.colleague)
+        seen = _position((await json_object(request, may_be_empty=True)).get("seen"))
+        await self._service.hand_back(conversation_id, member.colleague, seen=seen)
         return await self._done(request, member, "conversation.hand_back")
 
     async def close(self, request: web.Request, member: Member) -> web.Response:
-        """``POST .../close`` {reason} → closed."""
+        """``POST .../close`` {reason, seen?: position} → closed; 409 when something newer is there."""
         conversation_id = await self._listed(request, member)
-        reason = (await json_object(request)).get("reason")
+        body = await json_object(request)
+        reason = body.get("reason")
         if not isinstance(reason, str) or reason not in CLOSE_REASONS:
             raise Problem(HTTPStatus.BAD_REQUEST, "Choose a reason for closing.")
-        await self._service.close(conversation_id, member.colleague, reason)
+        await self._service.close(conversation_id, member.colleague, reason, seen=_position(body.get("seen")))
         return await self._done(request, member, "conversation.close", reason)
 
     async def write(self, request: web.Request, member: Member) -> web.Response:
@@ -219,16 +221,17 @@ class LiveDesk:
         if card.holder is not None and card.holder.id == member.id:
             if isinstance(body.get("typing"), bool):
                 await self._signals(card.id, {"who": member.id, "typing": body["typing"]})
-            if type(body.get("read")) is int:  # true is no position
-                await self._conversations.cards.read_by_staff(card.id, max(0, min(body["read"], 2**31 - 1)))
+            read = _position(body.get("read"))
+            if read is not None:
+                await self._conversations.cards.read_by_staff(card.id, read)
                 self._service.changed(card.id)
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
     async def erase(self, request: web.Request, member: Member) -> web.Response:
         """``DELETE ...`` → 204; everything of the conversation is erased."""
         card = await self._readable(request, member)
-        await self._erase(card.id)
         await self._audit.record(member, "conversation.erase", card.id)
+        await self._erase(card.id)
         return web.Response(status=HTTPStatus.NO_CONTENT)
 
     # Parts
@@ -286,6 +289,11 @@ def _conversation(request: web.Request) -> str:
     if found is None:
         raise Problem(HTTPStatus.NOT_FOUND, "There is no such conversation.")
     return found
+
+
+def _position(value: object) -> int | None:
+    """A position in a conversation; nothing for anything else, such as true."""
+    return max(0, min(value, 2**31 - 1)) if type(value) is int else None
 
 
 def _id_and_text(body: dict[str, Any], longest: int) -> tuple[str, str]:

@@ -62,6 +62,8 @@ class SearchPage:
         ids = [card.id for card in cards if may_read(member, card)]
         found = await self._search.find(words, ids, limit=LIMIT)
         await self._audit.record(member, "searched", None, f"hits: {len(found)}")
+        for conversation_id in dict.fromkeys(place.conversation_id for place in found):
+            await self._audit.record(member, "conversation.found", conversation_id)
         return self._page(request, member, words, found=found, readable=len(ids))
 
     def _page(

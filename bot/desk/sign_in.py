@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
@@ -68,6 +68,10 @@ class Refused(Exception):
         self.wait = wait
 
 
+async def _nobody_asks() -> None:
+    """Where no streams are open."""
+
+
 class SignIn:
     """The pages of signing in and out."""
 
@@ -83,6 +87,7 @@ class SignIn:
         limiter: RateLimiter,
         address: Callable[[web.Request], str],
         least_seconds: float = 0.25,
+        ended: Callable[[], Awaitable[None]] = _nobody_asks,
     ) -> None:
         """Make the pages.
 
@@ -90,6 +95,7 @@ class SignIn:
             limiter: how fast attempts may come from one address.
             address: where a request comes from.
             least_seconds: how long a refusal takes at least, so that its time tells nothing.
+            ended: called when somebody signed out.
         """
         self._staff = staff
         self._credentials = credentials
@@ -100,6 +106,7 @@ class SignIn:
         self._limiter = limiter
         self._address = address
         self._least_seconds = least_seconds
+        self._ended = ended
         self._unknown = UnknownAddresses()
 
     def routes(self, routes: DeskRoutes) -> None:
@@ -170,6 +177,7 @@ class SignIn:
         """End this session."""
         response = redirect(f"{SIGN_IN}?said=out")
         await self._sessions.end(request, response)
+        await self._ended()
         await self._audit.record(member, "sign_out", member.id)
         return response
 

@@ -24,6 +24,12 @@ from bot.storage.audit import AuditLog
 from bot.storage.database import DESK, StorageUnavailable
 
 HEARTBEAT_SECONDS = 10.0
+CHECK_SECONDS = 1.0
+"""How often a session is looked at while there is news; that one has ended is said at once, see :data:`SESSIONS`."""
+
+SESSIONS = "sessions"
+"""Who a signal on the desk's lists is from when some session may have ended."""
+
 BREATH_SECONDS = 0.05
 LASTS_SECONDS = 60.0
 _COMES_AGAIN = 5.0
@@ -77,7 +83,7 @@ class DeskStream:
 
     async def events(self, request: web.Request, member: Member) -> web.StreamResponse:
         """``?from=CHANGE[&conversation=ID&position=N]`` → events ``card``, ``gone``, ``message``, ``conversation``,
-        ``typing`` and ``signed-out``; ``Last-Event-ID`` goes on where a lost connection stopped."""
+        ``typing``, ``alive`` and ``signed-out``; ``Last-Event-ID`` goes on where a lost connection stopped."""
         conversation_id = uuid_of(request.query.get("conversation"))
         cursor, position = _place(request)
         follower = Follower(self._conversations, conversation_id, cursor, position)
@@ -88,6 +94,7 @@ class DeskStream:
             conversation_id is not None and not goes_on
         ):  # also when the browser comes back: what it sends is no proof that it was here
             await self._audit.record(member, "conversation.watch", conversation_id)
+        now_member = member
         response = event_stream()
         await response.prepare(request)
         keys = [DESK] if conversation_id is None else [DESK, conversation_id]
@@ -95,20 +102,24 @@ class DeskStream:
             with self._presence.member(member.id), self._listeners.subscribe(*keys) as subscription:
                 await response.write(f"retry: 1500\nid: {cursor}-{position}\n\n".encode())
                 subscription.wake()  # what happened since is sent at once
+                checked = -math.inf
                 async for changed in subscription.changes(heartbeat=self._heartbeat):
-                    now_member = await self._sessions.still_valid(request)
-                    if now_member is None or not now_member.may(May.WORK):
-                        await send_event(response, "signed-out", {})
-                        break
+                    signals = subscription.signals()
+                    ended = any(signal["who"] == SESSIONS for signal in signals)
+                    if ended or not changed or time.monotonic() - checked >= CHECK_SECONDS:
+                        found = await self._sessions.still_valid(request)
+                        if found is None or not found.may(May.WORK):
+                            await send_event(response, "signed-out", {})
+                            break
+                        now_member, checked = found, time.monotonic()
                     if time.monotonic() > ends:
                         recent = {one: at for one, at in self._ended.items() if time.monotonic() - at < _COMES_AGAIN}
                         self._ended = {**recent, key: time.monotonic()}
                         await response.write(b"retry: 20\n\n")  # at once, and from the last event
                         break
                     if not changed:
-                        await response.write(b": keep-alive\n\n")
-                        continue
-                    for signal in subscription.signals():
+                        await send_event(response, "alive", {})  # the page comes again when it misses this
+                    for signal in signals:
                         if signal["who"] == "visitor" and await self._may_read(now_member, conversation_id):
                             await send_event(response, "typing", {"who": "visitor", "typing": signal["typing"]})
                     async for event in follower.events(now_member):

@@ -82,8 +82,12 @@ class FirstHelp:
 
     # What is said
 
-    def alarm(self, findings: Sequence[Finding], *, country: str, minor: bool) -> tuple[Reply, ...]:
-        """The answer to findings: the foremost danger, a word about the others, numbers, a person, how to leave."""
+    def alarm(self, findings: Sequence[Finding], *, country: str, minor: bool, when: str = "") -> tuple[Reply, ...]:
+        """The answer to findings: the foremost danger, a word about the others, numbers, a person, how to leave.
+
+        Args:
+            when: a sentence about when people of the team are there; empty when they are, or when that is not known.
+        """
         first = foremost(findings)
         if first is None:
             raise ValueError("there is nothing to answer")
@@ -102,10 +106,11 @@ class FirstHelp:
         if minor:
             kinds.add("child")
         about = first.category
+        person = f"{self._shared['person'].strip()} {when}".strip()
         return (
             Reply(text.strip(), about),
             Reply(self.numbers(country, kinds), about),
-            Reply(f"{self._shared['person']}\n\n{self._shared['leave']}", about, self._choices()),
+            Reply(f"{person}\n\n{self._shared['leave']}", about, self._choices()),
         )
 
     def again(self, category: str, times: int, *, country: str) -> tuple[Reply, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -78,8 +78,21 @@ class Decision:
 class SafetyPolicy:
     """Decides by what was found, what was raised before, and who is answering."""
 
-    def __init__(self, words: FirstHelp, numbers: Helplines, *, country: str = "IN") -> None:
-        """``country`` is taken until the person names another."""
+    def __init__(
+        self,
+        words: FirstHelp,
+        numbers: Helplines,
+        *,
+        country: str = "IN",
+        when: Callable[[], str] = lambda: "",
+    ) -> None:
+        """Wire the parts.
+
+        Args:
+            country: taken until the person names another.
+            when: a sentence about when people of the team are there; empty when they are, or when that is not known.
+        """
+        self._when = when
         self._words = words
         self._numbers = numbers
         self._country = country
@@ -151,12 +164,12 @@ class SafetyPolicy:
         after = self._remember(findings, watch)
         if first.category == UNSCREENED:
             # Nobody knows what it says: first what to do in danger, then its answer.
-            replies = self._words.alarm([first], country=self._where(after), minor=after.minor)
+            replies = self._words.alarm([first], country=self._where(after), minor=after.minor, when=self._when())
             return Decision(after, replies, answer=position, flags=tuple(fresh) or (first,), alarm=bool(fresh))
         if not fresh:
             replies = self._words.again(first.category, after.times, country=self._where(after))
             return Decision(replace(after, times=after.times + 1, pending=position, latest=first.category), replies)
-        replies = self._words.alarm(fresh, country=self._where(after), minor=after.minor)
+        replies = self._words.alarm(fresh, country=self._where(after), minor=after.minor, when=self._when())
         due = "due" if first.level >= Level.SERIOUS else after.check_in
         after = replace(after, latest=first.category, check_in=due, pending=position)
         return Decision(after, replies, flags=tuple(fresh), alarm=True)

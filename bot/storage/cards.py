@@ -14,14 +14,14 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, Select, delete, func, insert, literal, select, union_all, update
+from sqlalchemy import Row, Select, bindparam, delete, func, insert, literal, select, text, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.handoff import Card, Colleague
 from bot.model import Sender, State, now
 from bot.storage.database import DESK, Database, notify
-from bot.storage.desk_tables import desk_cards, desk_clock, desk_gone, staff
-from bot.storage.tables import conversations, messages, safety_flags
+from bot.storage.desk_tables import desk_cards, desk_clock, desk_gone, desk_notes, handoff_changes, handoffs, staff
+from bot.storage.tables import OPEN_REFERRAL, conversations, messages, onset_histories, referrals, safety_flags
 
 
 async def tick(connection: AsyncConnection) -> int:
@@ -55,6 +55,7 @@ async def ensure(
             "seen_at": moment,
         }
         await connection.execute(insert(desk_cards).values(**row))
+        await connection.execute(delete(desk_gone).where(desk_gone.c.conversation_id == conversation_id))
         on_desk = update(conversations).where(conversations.c.id == conversation_id).values(on_desk=True)
         await connection.execute(on_desk)
     elif level > card.level:
@@ -78,6 +79,7 @@ async def gone(connection: AsyncConnection, conversation_ids: Collection[str], m
         return
     revision = await tick(connection)
     rows = [{"conversation_id": one, "revision": revision, "gone_at": moment} for one in shown]
+    await connection.execute(delete(desk_gone).where(desk_gone.c.conversation_id.in_(shown)))
     await connection.execute(insert(desk_gone), rows)
 
 
@@ -87,6 +89,23 @@ class Changes(NamedTuple):
     latest: int
     ids: list[str]
     revisions: list[int]
+
+
+async def take_off(connection: AsyncConnection, conversation_id: str, moment: datetime) -> None:
+    """Take a conversation off the desk that came to it by a referral alone, once no referral is open.
+
+    What nobody put to people, nobody reads.
+    """
+    for table, mine in ((handoffs, handoffs.c.conversation_id), (safety_flags, safety_flags.c.conversation_id)):
+        if (await connection.execute(select(table.c.id).where(mine == conversation_id).limit(1))).first() is not None:
+            return
+    is_open = referrals.c.conversation_id == conversation_id, text(OPEN_REFERRAL)
+    if (await connection.execute(select(referrals.c.id).where(*is_open).limit(1))).first() is not None:
+        return
+    await gone(connection, [conversation_id], moment)
+    await connection.execute(delete(desk_cards).where(desk_cards.c.conversation_id == conversation_id))
+    off = update(conversations).where(conversations.c.id == conversation_id).values(on_desk=False)
+    await connection.execute(off)
 
 
 class CardStore:
@@ -119,6 +138,12 @@ class CardStore:
         found = await self.cards([conversation_id])
         return found[0] if found else None
 
+    async def beside(self, conversation_id: str) -> tuple[object, ...]:
+        """Changes whenever anything does that stands beside a conversation, so that the rest need not be read."""
+        async with self._database.read() as connection:
+            row = (await connection.execute(_beside(), {"id": conversation_id})).one()
+        return tuple(row)
+
     async def cards(self, conversation_ids: Sequence[str] | None = None) -> list[Card]:
         """Some cards, or all of them."""
         if conversation_ids is not None and not conversation_ids:
@@ -142,6 +167,8 @@ class CardStore:
         moment = now()
         of_these = desk_cards.c.conversation_id.in_(conversation_ids)
         async with self._database.transaction() as connection:
+            # The clock first, although it may not move: two who change many cards must not wait for each other.
+            await connection.execute(update(desk_clock).values(revision=desk_clock.c.revision))
             back = select(desk_cards.c.conversation_id).where(of_these, desk_cards.c.left_at.is_not(None))
             for conversation_id in (await connection.execute(back)).scalars().all():
                 await changed(connection, conversation_id, left_at=None)
@@ -162,11 +189,15 @@ class CardStore:
         )
         async with self._database.read() as connection:
             left = list((await connection.execute(query)).scalars())
-        if left:
-            async with self._database.transaction() as connection:
-                for conversation_id in left:
-                    await changed(connection, conversation_id, left_at=moment)
-        return len(left)
+        if not left:
+            return 0
+        still = desk_cards.c.conversation_id.in_(left), desk_cards.c.left_at.is_(None), desk_cards.c.seen_at < before
+        async with self._database.transaction() as connection:
+            revision = await tick(connection)
+            marked = await connection.execute(
+                update(desk_cards).where(*still).values(left_at=moment, revision=revision)
+            )
+            return int(marked.rowcount)
 
     async def read_by_staff(self, conversation_id: str, position: int) -> None:
         """Staff saw everything up to a position."""
@@ -219,6 +250,35 @@ def _cards() -> Select[Any]:
         .outerjoin(holder, holder.c.id == desk_cards.c.holder_id)
         .outerjoin(last, last.c.id == desk_cards.c.last_holder_id)
         .order_by(desk_cards.c.conversation_id)
+    )
+
+
+@cache
+def _beside() -> Select[Any]:
+    this: Any = bindparam("id")
+    flags, histories = safety_flags, onset_histories
+
+    def figure(value: Any, *conditions: Any) -> Any:
+        return select(value).where(*conditions).scalar_subquery()
+
+    return select(
+        figure(func.count(), desk_notes.c.conversation_id == this),
+        figure(func.count(), flags.c.conversation_id == this),
+        figure(func.count(flags.c.handled_at), flags.c.conversation_id == this),
+        figure(func.count(), referrals.c.conversation_id == this),
+        figure(func.max(referrals.c.changed_at), referrals.c.conversation_id == this),
+        figure(func.max(histories.c.version), histories.c.conversation_id == this),
+        figure(func.max(histories.c.shared_at), histories.c.conversation_id == this),
+        figure(
+            func.count(handoff_changes.c.number),
+            handoff_changes.c.handoff_id == handoffs.c.id,
+            handoffs.c.conversation_id == this,
+        ),
+        figure(
+            func.max(messages.c.position),
+            messages.c.conversation_id == this,
+            messages.c.sender == literal(Sender.ASSISTANT.value),
+        ),
     )
 
 

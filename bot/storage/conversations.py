@@ -26,7 +26,7 @@ _OFFERS_READ = 24
 """Replies whose buttons may still be pressed or typed."""
 
 
-_ERASED_AT_ONCE = 500
+_ERASED_AT_ONCE = 200
 
 
 class ConversationStore:
@@ -99,14 +99,16 @@ class ConversationStore:
                 text(OPEN_REFERRAL), referrals.c.changed_at >= referrals_before
             )
             past = past.where(conversations.c.id.not_in(waiting))
-        async with self.database.transaction() as connection:
-            ids = list((await connection.execute(past.with_for_update())).scalars())
-            await end_running(connection, ids, now())
-            await cards.gone(connection, ids, now())
-            for start in range(0, len(ids), _ERASED_AT_ONCE):
-                some = ids[start : start + _ERASED_AT_ONCE]
-                await connection.execute(delete(conversations).where(conversations.c.id.in_(some)))
-            return len(ids)
+        erased = 0
+        while True:  # a few at a time: meanwhile the others can write
+            async with self.database.transaction() as connection:
+                ids = list((await connection.execute(past.limit(_ERASED_AT_ONCE).with_for_update())).scalars())
+                await end_running(connection, ids, now())
+                await cards.gone(connection, ids, now())
+                await connection.execute(delete(conversations).where(conversations.c.id.in_(ids)))
+            erased += len(ids)
+            if len(ids) < _ERASED_AT_ONCE:
+                return erased
 
     # Messages in
 
@@ -142,7 +144,9 @@ class ConversationStore:
                     "sent_at": moment,
                 }
                 await connection.execute(insert(messages).values(**row))
-                if taken.on_desk and State(taken.state) is State.CLOSED and not is_feedback(inbound.payload):
+                if taken.on_desk and is_feedback(inbound.payload):
+                    await cards.changed(connection, conversation_id)  # no word to anybody: nobody owes an answer
+                elif taken.on_desk and State(taken.state) is State.CLOSED:
                     await reopen(connection, conversation_id, moment)
                 elif taken.on_desk:
                     await cards.visitor_wrote(connection, conversation_id, State(taken.state), moment)

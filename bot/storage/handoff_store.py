@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,7 +29,7 @@ from bot.storage.database import Database, notify
 from bot.storage.desk_tables import desk_cards, handoff_changes, handoffs, staff
 from bot.storage.encryption import Keyring
 from bot.storage.notifications import enqueue
-from bot.storage.tables import conversations, safety_flags, trackers
+from bot.storage.tables import conversations, messages, safety_flags, trackers
 
 
 @dataclass(frozen=True)
@@ -64,29 +64,36 @@ class HandoffStore:
         self._keyring = keyring
         self._told_by = told_by
 
-    async def claim(self, conversation_id: str, who: Colleague, notices: Sequence[Reply]) -> bool:
+    async def claim(
+        self, conversation_id: str, who: Colleague, notices: Sequence[Reply], *, any_holder: bool = False
+    ) -> bool:
         """Take a conversation: one that waits, or one that the assistant answers. False if she has it already.
+
+        Args:
+            any_holder: whether she may step in where another was the last to have it.
 
         Raises:
             NotOnDesk: staff may not see it.
             AlreadyHeld: another was faster.
+            NotPossible: it is closed, or another gave it back to the assistant.
         """
         async with self._locked(conversation_id) as (connection, found):
             if found.state is State.PERSON:
                 if found.card.holder_id == who.id:
                     return False
                 raise AlreadyHeld(found.holder or "Somebody")
+            if found.state is State.CLOSED:
+                raise NotPossible("This conversation is closed. It opens again when the visitor writes.")
+            last = found.card.last_holder_id
+            if found.state is State.ASSISTANT and last not in (None, who.id) and not any_holder:
+                raise NotPossible("Another of the team had this conversation and gave it back to the assistant.")
             moment = now()
             handoff_id, why = found.handoff_id, Why.CLAIMED
             if handoff_id is None:
                 handoff_id = await turns.begin(connection, found.row, Why.STEPPED_IN, found.card.level, moment)
                 why = Why.STEPPED_IN
             await turns.record(connection, handoff_id, State.PERSON, who.id, why, moment)
-            await connection.execute(
-                update(handoffs)
-                .where(handoffs.c.id == handoff_id)
-                .values(claimed_at=func.coalesce(handoffs.c.claimed_at, moment))
-            )
+            await self._first_claimed(connection, handoff_id, moment)
             await turns.set_state(connection, conversation_id, State.PERSON)
             await connection.execute(
                 update(safety_flags)
@@ -110,12 +117,17 @@ class HandoffStore:
             NotPossible: nobody has it, or she has it already.
         """
         async with self._locked(conversation_id) as (connection, found):
-            self._held(found, who, any_holder=any_holder)
+            given = found.state is State.WAITING and any_holder
+            if not given:
+                self._held(found, who, any_holder=any_holder)
             if found.card.holder_id == to.id:
                 raise NotPossible(f"{to.name} has this conversation already.")
             moment = now()
             assert found.handoff_id is not None
             await turns.record(connection, found.handoff_id, State.PERSON, who.id, Why.TRANSFERRED, moment)
+            if given:
+                await self._first_claimed(connection, found.handoff_id, moment)
+                await turns.set_state(connection, conversation_id, State.PERSON)
             await self._tell(connection, conversation_id, notices, moment)
             await self._to(connection, found, to, moment)
 
@@ -160,15 +172,26 @@ class HandoffStore:
             )
 
     async def hand_back(
-        self, conversation_id: str, who: Colleague, notices: Sequence[Reply], tracker: str | None
+        self,
+        conversation_id: str,
+        who: Colleague,
+        notices: Sequence[Reply],
+        tracker: str | None,
+        *,
+        seen: int | None = None,
     ) -> None:
         """Let the assistant answer again, with what it is to know now (its state; nothing leaves it as it is).
 
+        Args:
+            seen: the position of the last message that she has seen; nothing if that is not to be looked at.
+
         Raises:
             NotOnDesk, NotHolder: as the names say.
+            NotPossible: the visitor has written something that she has not seen.
         """
         async with self._locked(conversation_id) as (connection, found):
             self._held(found, who)
+            await self._nothing_new(connection, conversation_id, seen)
             moment = now()
             if tracker is not None:
                 sealed = self._keyring.seal(tracker, f"trackers.state/{conversation_id}")
@@ -176,16 +199,27 @@ class HandoffStore:
                 await connection.execute(update(trackers).where(this).values(state=sealed, updated_at=moment))
             await self._end(connection, found, who, State.ASSISTANT, Why.HANDED_BACK, None, notices, moment)
 
-    async def close(self, conversation_id: str, who: Colleague, reason: str, notices: Sequence[Reply]) -> None:
-        """Close a conversation: one that she holds, or one that waits.
+    async def close(
+        self,
+        conversation_id: str,
+        who: Colleague,
+        reason: str,
+        notices: Sequence[Reply],
+        *,
+        seen: int | None = None,
+    ) -> None:
+        """Close a conversation that she holds.
+
+        Args:
+            seen: the position of the last message that she has seen; nothing if that is not to be looked at.
 
         Raises:
             NotOnDesk, NotHolder: as the names say.
-            NotPossible: it is closed, or the assistant has it.
+            NotPossible: nobody has it, or the visitor has written something that she has not seen.
         """
         async with self._locked(conversation_id) as (connection, found):
-            if found.state is not State.WAITING:
-                self._held(found, who)
+            self._held(found, who)
+            await self._nothing_new(connection, conversation_id, seen)
             await self._end(connection, found, who, State.CLOSED, Why.CLOSED, reason, notices, now())
 
     async def write(self, conversation_id: str, who: Colleague, message_id: str, text: str, topic: str) -> Message:
@@ -196,11 +230,14 @@ class HandoffStore:
 
         Raises:
             NotOnDesk, NotHolder: as the names say.
+            NotPossible: nobody has it, or the id was used for something else.
         """
         async with self._locked(conversation_id) as (connection, found):
             known = await rows.by_id(connection, self._keyring, conversation_id, message_id)
             if known is not None and known.author == who.id:
                 return known
+            if known is not None:
+                raise NotPossible("This id was used for another message.")
             self._held(found, who)
             moment = now()
             taken = await rows.next_positions(connection, conversation_id, 1)
@@ -262,8 +299,28 @@ class HandoffStore:
                 found.append(Overdue(row.conversation_id, Colleague(row.holder_id, row.name), why))
         return found
 
-    async def usual_wait(self, *, since: datetime, latest: int = 30, least: int = 5) -> float | None:
-        """How many seconds people usually wait for a claim: the median of the latest; nothing if there are too few."""
+    async def claimed_since(self, conversation_id: str) -> datetime | None:
+        """When people first took the running handoff of a conversation."""
+        running = handoffs.c.conversation_id == conversation_id, handoffs.c.ended_at.is_(None)
+        async with self._database.read() as connection:
+            found: datetime | None = (
+                await connection.execute(select(handoffs.c.claimed_at).where(*running))
+            ).scalar_one_or_none()
+            return found
+
+    async def usual_wait(
+        self,
+        *,
+        since: datetime,
+        counts: Callable[[datetime], bool] = lambda _: True,
+        latest: int = 30,
+        least: int = 5,
+    ) -> float | None:
+        """How many seconds people usually wait for a claim: the median of the latest; nothing if there are too few.
+
+        Args:
+            counts: whether a handoff that was asked for at a moment counts, such as one within the team's hours.
+        """
         query = (
             select(handoffs.c.requested_at, handoffs.c.claimed_at)
             .where(
@@ -272,10 +329,10 @@ class HandoffStore:
                 handoffs.c.reason != Why.STEPPED_IN.value,
             )
             .order_by(handoffs.c.requested_at.desc())
-            .limit(latest)
         )
         async with self._database.read() as connection:
-            waits = [(row.claimed_at - row.requested_at).total_seconds() for row in await connection.execute(query)]
+            rows = [row for row in await connection.execute(query) if counts(row.requested_at)][:latest]
+        waits = [(row.claimed_at - row.requested_at).total_seconds() for row in rows]
         return median(waits) if len(waits) >= least else None
 
     # Parts
@@ -298,6 +355,26 @@ class HandoffStore:
             )
             handoff_id = (await connection.execute(running)).scalar_one_or_none()
             yield connection, _Locked(row, card, handoff_id, card.holder_name)
+
+    @staticmethod
+    async def _first_claimed(connection: AsyncConnection, handoff_id: str, moment: datetime) -> None:
+        first = func.coalesce(handoffs.c.claimed_at, moment)
+        await connection.execute(update(handoffs).where(handoffs.c.id == handoff_id).values(claimed_at=first))
+
+    @staticmethod
+    async def _nothing_new(connection: AsyncConnection, conversation_id: str, seen: int | None) -> None:
+        """Nobody goes over what the visitor wrote a moment ago.
+
+        Raises:
+            NotPossible: there is a message of hers behind the position that was seen last.
+        """
+        query = select(messages.c.position).where(
+            messages.c.conversation_id == conversation_id,
+            messages.c.sender == Sender.USER.value,
+            messages.c.position > (seen or 0),
+        )
+        if seen is not None and (await connection.execute(query.limit(1))).first() is not None:
+            raise NotPossible("The visitor has just written something. Read it first.")
 
     @staticmethod
     def _held(found: _Locked, who: Colleague, *, any_holder: bool = False) -> None:

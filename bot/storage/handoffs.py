@@ -63,7 +63,7 @@ async def request(
             await cards.changed(connection, conversation_id, level=level)
             running = handoffs.c.conversation_id == conversation_id, handoffs.c.ended_at.is_(None)
             await connection.execute(update(handoffs).where(*running).values(level=level))
-    if urgent and state is not State.PERSON:
+    if urgent:  # also of one that a person has: she may be looking at another
         await enqueue(connection, level=level, reason=why, channel=found.channel, moment=moment, ways=told_by)
 
 
@@ -86,7 +86,11 @@ async def give_feedback(connection: AsyncConnection, conversation_id: str, score
     """Whether the latest talk with a person helped: 1 no, 2 a little, 3 yes."""
     latest = (
         select(handoffs.c.id)
-        .where(handoffs.c.conversation_id == conversation_id, handoffs.c.claimed_at.is_not(None))
+        .where(
+            handoffs.c.conversation_id == conversation_id,
+            handoffs.c.claimed_at.is_not(None),
+            handoffs.c.ended_at.is_not(None),
+        )
         .order_by(handoffs.c.requested_at.desc())
         .limit(1)
         .scalar_subquery()

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.handoff import Colleague, NotOnDesk
+from bot.handoff import Colleague, NotOnDesk, NotPossible
 from bot.model import now
 from bot.storage import cards
 from bot.storage.database import Database
@@ -42,8 +42,13 @@ class NoteStore:
 
         Raises:
             NotOnDesk: the conversation was erased, or staff may not see it.
+            NotPossible: the id was used for something else.
         """
         async with self._database.transaction() as connection:
+            taken = select(desk_notes.c.conversation_id, desk_notes.c.staff_id).where(desk_notes.c.id == note_id)
+            other = (await connection.execute(taken)).first()
+            if other is not None and tuple(other) != (conversation_id, who.id):
+                raise NotPossible("This id was used for another note.")
             known = await self._by_id(connection, conversation_id, note_id)
             if known is not None:
                 return known

@@ -20,6 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.model import now
+from bot.storage import cards
 from bot.storage.database import Database
 from bot.storage.encryption import Keyring
 from bot.storage.tables import OPEN_REFERRAL, practitioners, referral_changes, referrals
@@ -126,6 +127,8 @@ async def withdraw(connection: AsyncConnection, code: str, moment: datetime) -> 
         update(referrals).where(referrals.c.id == row.id).values(state="withdrawn", content=b"", changed_at=moment)
     )
     await _record(connection, row.id, "withdrawn", VISITOR, moment)
+    await cards.changed(connection, row.conversation_id)
+    await cards.take_off(connection, row.conversation_id, moment)
 
 
 async def _record(connection: AsyncConnection, referral_id: str, state: str, who: str, moment: datetime) -> None:
@@ -200,6 +203,7 @@ class ReferralStore:
                 update(referrals).where(referrals.c.id == row.id).values(state=state, changed_at=moment)
             )
             await _record(connection, row.id, state, who, moment)
+            await cards.changed(connection, row.conversation_id)
 
     async def change_by_staff(self, code: str, state: str, who: str) -> None:
         """As :meth:`change`, for a wish of staff: they cannot withdraw, nor take up one of two of a kind.

@@ -114,8 +114,9 @@ class ReportStore:
         return await self._handoffs_by(period, handoffs.c.reason)
 
     async def feedback(self, period: Period) -> Counter[int | None]:
-        """How people rated the help of handoffs that have ended (1 to 3), and how many did not."""
-        return await self._handoffs_by(period, handoffs.c.feedback, handoffs.c.ended_at.is_not(None))
+        """How people rated talks with a person that have ended (1 to 3), and how many did not."""
+        talked = handoffs.c.claimed_at.is_not(None), handoffs.c.ended_how != "erased"
+        return await self._handoffs_by(period, handoffs.c.feedback, handoffs.c.ended_at.is_not(None), *talked)
 
     async def endings(self, period: Period) -> Counter[tuple[str | None, str | None]]:
         """How handoffs ended and why they were closed; nothing for those that still run."""

@@ -11,8 +11,10 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cache
+from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Select, bindparam, delete, func, insert, select, update
 
 from bot.storage.database import Database
 from bot.storage.desk_tables import desk_options, staff, staff_sessions
@@ -87,20 +89,8 @@ class SessionStore:
 
     async def find(self, token: str) -> Session | None:
         """The session of a token, replaced or not; nothing for an unknown token or a disabled account."""
-        line = staff_sessions.alias()
-        line_used_at = (
-            select(func.max(line.c.used_at))
-            .where(line.c.staff_id == staff_sessions.c.staff_id, line.c.began_at == staff_sessions.c.began_at)
-            .scalar_subquery()
-        )
-        option = select(desk_options.c.value).where(desk_options.c.name == SECOND_FACTOR).scalar_subquery()
-        query = (
-            select(staff_sessions, staff, line_used_at.label("line_used_at"), option.label("option"))
-            .join(staff, staff.c.id == staff_sessions.c.staff_id)
-            .where(staff_sessions.c.token_hash == hash_of(token), staff.c.disabled_at.is_(None))
-        )
         async with self._database.read() as connection:
-            row = (await connection.execute(query)).first()
+            row = (await connection.execute(_session(), {"token": hash_of(token)})).first()
         if row is None:
             return None
         return Session(
@@ -174,3 +164,20 @@ class SessionStore:
                     staff_sessions.c.staff_id == session.account.id, staff_sessions.c.began_at == session.began_at
                 )
             )
+
+
+@cache
+def _session() -> Select[Any]:
+    """Made once: it is asked for every request of the desk."""
+    line = staff_sessions.alias()
+    line_used_at = (
+        select(func.max(line.c.used_at))
+        .where(line.c.staff_id == staff_sessions.c.staff_id, line.c.began_at == staff_sessions.c.began_at)
+        .scalar_subquery()
+    )
+    option = select(desk_options.c.value).where(desk_options.c.name == SECOND_FACTOR).scalar_subquery()
+    return (
+        select(staff_sessions, staff, line_used_at.label("line_used_at"), option.label("option"))
+        .join(staff, staff.c.id == staff_sessions.c.staff_id)
+        .where(staff_sessions.c.token_hash == bindparam("token"), staff.c.disabled_at.is_(None))
+    )

@@ -36,7 +36,7 @@ const ABOVE_MESSAGE_PX = 16;
 
 const NO_LONGER_THERE = "Your earlier conversation is no longer there. You can start a new one at any time.";
 const HANDOFF = {
-  waiting: "The team knows you would like a person. You can go on writing.",
+  waiting: "Someone of our team will look at this chat. You can go on writing.",
   person: "You are talking with a person of our team.",
 };
 const DELETED = "Done. Everything has been deleted.";

@@ -18,6 +18,8 @@ from bot.storage.conversations import ConversationStore
 from bot.storage.staff import StaffAccount
 from tests.desk.signing_in import FROM_OUR_PAGES, make_member
 
+WAITING = "You can go on writing"
+"""What stands above a visitor's message box while somebody is to come."""
 ASK = "Can I talk to a person?"
 PATIENCE_MS = 10_000
 """How long something may take that needs no reconnecting; the machine is small and busy."""
@@ -88,7 +90,7 @@ class Visitor(Person):
     async def asks_for_a_person(self) -> None:
         """Press the button, and wait until the team knows."""
         await self.page.get_by_role("button", name=ASK).click()
-        await expect(self.page.locator("#handoff")).to_have_text(re.compile("The team knows"), timeout=PATIENCE_MS)
+        await expect(self.page.locator("#handoff")).to_have_text(re.compile(WAITING), timeout=PATIENCE_MS)
 
     async def is_told_who_is_here(self, name: str) -> None:
         """Wait until a person has the conversation."""
@@ -203,7 +205,7 @@ class People:
     async def signed_in(self, url: str, account: StaffAccount, password: str, **options: Any) -> BrowserContext:
         """A browser in which somebody is signed in."""
         context = await self.context(**options)
-        form = {"email": account.email, "password": password}
+        form: dict[str, str | float | bool] = {"email": account.email, "password": password}
         answer = await context.request.post(f"{url}/desk/sign-in", form=form, headers=FROM_OUR_PAGES, max_redirects=0)
         assert answer.status == 303, await answer.text()
         return context

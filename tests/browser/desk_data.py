@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 from playwright.async_api import Page, expect
@@ -103,7 +104,12 @@ async def furnish(store: ConversationStore, more: str = "") -> Furnished:
     await notes.add(talk, admin.colleague, str(uuid4()), f"Wants to talk about the exam on Friday.{more}")
     content = {**_REFERRAL, "words": f"I am nervous on the telephone.{more}"}
     async with database.transaction() as connection:
-        data = {"code": CODE, "kind": "physiotherapist", "practitioner_id": "asha-pune", "content": content}
+        data: dict[str, Any] = {
+            "code": CODE,
+            "kind": "physiotherapist",
+            "practitioner_id": "asha-pune",
+            "content": content,
+        }
         await open_referral(connection, keyring, talk, data, now())
         for position, text in enumerate(_MISSED, start=1):
             guess = "physio" if position < 4 else None
@@ -116,9 +122,13 @@ async def furnish(store: ConversationStore, more: str = "") -> Furnished:
     missed = MisunderstoodStore(database, keyring)
     await missed.name((await missed.open())[0].id, "physio", admin.id)
 
-    await asks(store, f"i want a person{more}")
-    await asks(store, "he pushes me when I say no", why=Why.SAFETY, level=2)
-    await asks(store, "please call me", why=Why.CALL_BACK)
+    for text, why, level, question, topic in (
+        (f"i want a person{more}", Why.ASKED, 0, "which trainer do I start with", "dilators_how"),
+        ("he pushes me when I say no", Why.SAFETY, 2, "how do I tell him", "talk_to_partner"),
+        ("please call me", Why.CALL_BACK, 0, "what does a physio do", "physio"),
+    ):
+        waiting = await asks(store, text, why=why, level=level)
+        await says(store, waiting, question, reply("An answer of the assistant.", topic=topic))
     held = await asks(store, "can a person look at this")
     await desk.claim(held, coach.colleague, [reply("Asha Example from our team is here now.", topic="notice")])
     closed = await asks(store, "thank you for yesterday")
@@ -157,10 +167,10 @@ async def tour(people: People, url: str, there: Furnished, **options: object) ->
     await page.goto(f"{url}/desk")
     await expect(page.locator("#cards li")).not_to_have_count(0)
     yield "queue", page
-    await page.goto(f"{url}/desk#{there.talk}")
+    async with page.expect_response("**/suggestions"):
+        await page.goto(f"{url}/desk#{there.talk}")
     await expect(page.locator("#log .message")).not_to_have_count(0)
     await expect(page.locator("#text")).to_be_visible()
-    await expect(page.locator("#suggestions-list li").first).to_be_attached()
     yield "live", page
     await page.goto(f"{url}/desk/account")
     offer = page.get_by_role("button", name="Set up a second factor")
@@ -186,7 +196,7 @@ async def tour(people: People, url: str, there: Furnished, **options: object) ->
         assert answer.status == 200, f"{path}: {answer.status}"
         yield name, page
     await page.goto(f"{url}/desk/search")
-    await page.fill("#words", "exam")
+    await page.fill("#words", "exam on")
     await page.keyboard.press("Enter")
     await expect(page.locator("ol.cards > li").first).to_be_visible()
     yield "search", page

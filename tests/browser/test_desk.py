@@ -18,7 +18,7 @@ from bot.desk.access import Role
 from bot.hours import DAYS, Hours
 from bot.settings import Settings
 from bot.storage.conversations import ConversationStore
-from tests.browser.desk import ASK, Coach, People, Visitor, laptop
+from tests.browser.desk import ASK, WAITING, Coach, People, Visitor, laptop
 from tests.conftest import serve
 from tests.desk.signing_in import make_member
 from tests.integration.processes import Running, environment, running
@@ -71,7 +71,7 @@ async def test_a_visitor_asks_two_claim_one_answers_live_and_passes_on(people: P
     await visitor.hears("assistant", re.compile("call your local emergency number", re.IGNORECASE))
     heard = " ".join(await visitor.bubbles("assistant").all_inner_texts())
     assert re.search("our team|Your wish for a person", heard), heard
-    await expect(visitor.page.locator("#handoff")).to_contain_text("The team knows")
+    await expect(visitor.page.locator("#handoff")).to_contain_text(WAITING)
     for one in (asha, bela):  # neither page was loaded again
         await expect(one.cards).to_have_count(1)
         await expect(one.cards).to_contain_text("Asked for a person")
@@ -218,7 +218,7 @@ async def test_a_lid_that_is_closed_gives_the_visitor_to_somebody_else(
         lid.close()
         await visitor.says("are you there?")
         await visitor.hears("system", "We lost the person", ms=25_000)
-        await expect(visitor.page.locator("#handoff")).to_contain_text("The team knows")
+        await expect(visitor.page.locator("#handoff")).to_contain_text(WAITING)
         await expect(bela.cards).to_have_count(1)
         await bela.takes()
         await visitor.is_told_who_is_here("Bela Example")

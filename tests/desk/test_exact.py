@@ -151,6 +151,8 @@ class Watcher:
                 self.cards[data["id"]] = data
                 if data["id"] == self.open and not data["readable"]:
                     self.messages, self.detail = [], None
+                elif data["id"] == self.open and self.detail:
+                    self.detail = {**self.detail, "card": data}
             case "message":
                 assert data["position"] not in {message["position"] for message in self.messages}, "no double"
                 self.messages.append(data)

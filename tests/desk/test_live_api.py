@@ -228,8 +228,9 @@ async def test_notes_are_for_the_team_alone(desk: Office) -> None:
 async def test_a_conversation_goes_from_hand_to_hand(desk: Office) -> None:
     chat, asha, bela = await desk.waiting(), await desk.staff("Asha"), await desk.staff("Bela")
     boss = await desk.staff("Chitra", Role.COORDINATOR)
-    assert (await boss.do(chat.id, "transfer", {"to": bela.member.id}))[0] == 409, "nobody has it"
-    await asha.done(chat.id, "claim")
+    assert (await asha.do(chat.id, "transfer", {"to": bela.member.id}))[0] == 409, "nobody has it"
+    card = await boss.done(chat.id, "transfer", {"to": asha.member.id})
+    assert (card["state"], card["holder"]["name"]) == ("person", "Asha"), "a coordinator gives out what waits"
     assert (await asha.do(chat.id, "transfer", {"to": asha.member.id}))[0] == 409
     card = await asha.done(chat.id, "transfer", {"to": bela.member.id})
     assert card["holder"]["name"] == "Bela"
@@ -242,7 +243,7 @@ async def test_a_conversation_goes_from_hand_to_hand(desk: Office) -> None:
     assert (card["state"], card["holder"], card["last_holder"]["name"]) == ("waiting", None, "Asha")
     assert [row["why"] for row in (await boss.opened(chat.id))["panel"]["changes"]] == [
         "Asked for a person",
-        "Taken",
+        "Transferred",
         "Transferred",
         "Transferred",
         "Put back",
@@ -294,9 +295,38 @@ async def test_a_closed_conversation_says_so_takes_feedback_and_opens_when_she_w
 
 
 @on_sqlite
-async def test_who_waits_can_be_closed_without_being_taken(desk: Office) -> None:
+async def test_nobody_is_closed_without_having_been_heard(desk: Office) -> None:
     chat, asha = await desk.waiting(), await desk.staff("Asha")
+    assert (await asha.do(chat.id, "close", {"reason": "visitor_left"}))[0] == 409
+    await asha.done(chat.id, "claim")
     assert (await asha.done(chat.id, "close", {"reason": "visitor_left"}))["close_reason"] == "visitor_left"
+    status, answer = await (await desk.staff("Chitra", Role.COORDINATOR)).do(chat.id, "claim")
+    assert (status, "closed" in answer["detail"]) == (409, True)
+
+
+@pytest.mark.parametrize(("what", "more"), [("hand-back", {}), ("close", {"reason": "answered"})])
+async def test_what_the_visitor_has_just_written_is_not_gone_over(
+    desk: Office, what: str, more: dict[str, str]
+) -> None:
+    chat, asha = await desk.waiting(), await desk.staff("Asha")
+    await asha.done(chat.id, "claim")
+    seen = (await asha.opened(chat.id))["messages"][-1]["position"]
+    await chat.say("wait, one more thing")
+    status, answer = await asha.do(chat.id, what, {**more, "seen": seen})
+    assert (status, "just written" in answer["detail"]) == (409, True)
+    seen = (await asha.opened(chat.id))["messages"][-1]["position"]
+    await asha.done(chat.id, what, {**more, "seen": seen})
+
+
+async def test_what_another_gave_back_to_the_assistant_is_not_hers_to_take(desk: Office) -> None:
+    chat, asha, bela = await desk.waiting(), await desk.staff("Asha"), await desk.staff("Bela")
+    await asha.done(chat.id, "claim")
+    await asha.done(chat.id, "hand-back")
+    status, answer = await bela.do(chat.id, "claim")
+    assert (status, "gave it back" in answer["detail"]) == (409, True)
+    await asha.done(chat.id, "claim")
+    await asha.done(chat.id, "hand-back")
+    await (await desk.staff("Chitra", Role.COORDINATOR)).done(chat.id, "claim")
 
 
 async def test_erasing_is_for_coordinators_and_leaves_nothing(desk: Office) -> None:

@@ -82,6 +82,8 @@ class Screen:
                 self.cards[data["id"]] = data
                 if data["id"] == self.open and not data["readable"]:
                     self.messages, self.detail = [], None
+                elif data["id"] == self.open and self.detail:
+                    self.detail = {**self.detail, "card": data}
             case "message":
                 assert data["position"] > self.position, "in order, and none twice"
                 self.messages.append(data)

@@ -45,6 +45,9 @@ class Stream:
                     assert name in {"id", "event", "data", "retry"}, text
                     assert name not in fields, f"{name} twice in one event"
                     fields[name] = value
+                elif fields.get("event") == "alive":  # the desk's: a page can see it, unlike a comment
+                    self.comments.append(": keep-alive")
+                    fields = {}
                 elif "data" in fields:
                     return Event(fields.get("event", "message"), fields.get("id"), json.loads(fields["data"]))
                 else:

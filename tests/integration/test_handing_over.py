@@ -16,16 +16,18 @@ from bot.commands.throwaway import Visitor
 from bot.conversation.events import Listeners
 from bot.conversation.handoff import HandoffService, Patience
 from bot.conversation.service import ConversationService
-from bot.handoff import Colleague
+from bot.handoff import Colleague, Why
 from bot.hours import DAYS, Hours
-from bot.model import Message, Sender, State, now
+from bot.model import Effect, Keeps, Message, Outcome, Sender, State, now
 from bot.settings import Settings
 from bot.storage.cards import CardStore
 from bot.storage.conversations import ConversationStore
 from bot.storage.desk_tables import desk_cards, handoffs
+from bot.storage.handoff_store import HandoffStore
 from bot.storage.misunderstood import MisunderstoodStore
+from bot.storage.notifications import NotificationStore
 from tests.desk.team import asks, hire
-from tests.integration.stored import on_sqlite, tracker_of
+from tests.integration.stored import on_sqlite, put, reply, tracker_of
 
 pytestmark = on_sqlite
 
@@ -62,9 +64,7 @@ def hours() -> Hours:
 
 
 @pytest.fixture
-async def talk(
-    settings: Settings, store: ConversationStore, assistant: Assistant, hours: Hours
-) -> AsyncIterator[Talk]:
+async def talk(settings: Settings, store: ConversationStore, assistant: Assistant, hours: Hours) -> AsyncIterator[Talk]:
     """A conversation with the assistant and, later, with people."""
     listeners = Listeners()
     service = make_service(settings.replace(team_hours=hours), store, assistant, listeners)
@@ -201,9 +201,52 @@ async def test_whether_the_talk_helped_is_asked_and_counted(talk: Talk, asha: Co
     assert await talk.store.state(talk.id) is State.ASSISTANT
 
 
-async def test_a_holder_who_is_away_loses_the_conversation_and_the_visitor_is_told(
-    talk: Talk, asha: Colleague
+async def test_typed_below_the_question_whether_it_helped_counts_too(talk: Talk, asha: Colleague) -> None:
+    await talk.say("i want to talk to a person")
+    await talk.desk.claim(talk.id, asha)
+    await talk.desk.close(talk.id, asha, "answered")
+    assert "Thank you" in await talk.words("it helped!")
+    async with talk.store.database.read() as connection:
+        assert (await connection.execute(select(handoffs.c.feedback))).scalar_one() == 3
+    assert await talk.store.state(talk.id) is State.CLOSED
+    (again,) = await talk.say("it helped!")
+    assert again.topic != "oos_prompt_injection"
+
+
+@pytest.mark.parametrize("hours", [Hours.parse(f"{DAYS[(now().weekday() + 3) % 7]} 10:00-18:00")])
+async def test_out_of_hours_a_second_wish_and_an_alarm_also_say_when_somebody_is_there(
+    talk: Talk, hours: Hours
 ) -> None:
+    await talk.say("i want to talk to a person")
+    assert "10:00" in await talk.words("is someone there? i want a human")
+    assert "10:00" in await talk.words("i want to kill myself tonight")
+
+
+async def test_a_wish_that_is_taken_back_takes_the_conversation_off_the_desk(talk: Talk) -> None:
+    store = talk.store
+    message = await put(store, talk.id, "yes send it")
+    opened = Effect(Keeps.REFERRAL_OPENED, {"code": "K7M2-QX9T", "kind": "coach", "content": {"way": "chat"}})
+    await store.finish(message, Outcome((reply("Sent"),), effects=(opened,)))
+    cards = CardStore(store.database)
+    assert [card.reason for card in await cards.cards()] == ["referral"]
+    message = await put(store, talk.id, "take it back")
+    withdrawn = Effect(Keeps.REFERRAL_WITHDRAWN, {"code": "K7M2-QX9T"})
+    await store.finish(message, Outcome((reply("Taken back"),), effects=(withdrawn,)))
+    assert await cards.cards() == []
+    await talk.say("i want to talk to a person")
+    assert [card.state for card in await cards.cards()] == ["waiting"], "and it can come again"
+
+
+async def test_danger_beside_a_person_is_told_to_everybody(store: ConversationStore, asha: Colleague) -> None:
+    telling = ConversationStore(store.database, store.keyring, told_by={"email"})
+    conversation = await asks(telling)
+    await HandoffStore(store.database, store.keyring).claim(conversation, asha, [])
+    await asks(telling, why=Why.SAFETY, level=3, conversation=conversation)
+    told = await NotificationStore(store.database).due(now() + timedelta(minutes=1), 10)
+    assert sorted(one.level for one in told) == [0, 3]
+
+
+async def test_a_holder_who_is_away_loses_the_conversation_and_the_visitor_is_told(talk: Talk, asha: Colleague) -> None:
     await talk.say("i want to talk to a person")
     await talk.desk.claim(talk.id, asha)
     await talk.desk.look_after()
@@ -211,8 +254,11 @@ async def test_a_holder_who_is_away_loses_the_conversation_and_the_visitor_is_to
     async with talk.store.database.transaction() as connection:
         await connection.execute(update(desk_cards).values(held_since=now() - timedelta(minutes=4)))
     await talk.desk.look_after()
+    assert await talk.store.state(talk.id) is State.PERSON, "the server has just started: no desk could be open yet"
+    talk.desk.up_since = now() - timedelta(minutes=5)
+    await talk.desk.look_after()
     assert await talk.store.state(talk.id) is State.WAITING
-    assert "front of our list" in await talk.last_note()
+    assert "on our list again" in await talk.last_note()
 
 
 async def test_what_was_not_understood_is_noted_without_contact_details(talk: Talk) -> None:

@@ -128,7 +128,9 @@ async def test_every_change_is_recorded_with_who_and_why(store: ConversationStor
     await desk.release(conversation, SYSTEM, Why.SILENT, [], holder_id=bela.id)
     await desk.claim(conversation, asha, [])
     await desk.hand_back(conversation, asha, [], None)
-    await desk.claim(conversation, bela, [])
+    with pytest.raises(NotPossible):
+        await desk.claim(conversation, bela, [])
+    await desk.claim(conversation, bela, [], any_holder=True)
     await desk.close(conversation, bela, "answered", [])
     await put(store, conversation, "thank you, one more thing")
     assert [(change.state, change.who, change.why) for change in await desk.changes(conversation)] == [

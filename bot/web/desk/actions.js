@@ -58,16 +58,23 @@ export class Actions {
     const handBack = make("span", {}, "Hand back", make("span", { class: "where-room" }, " to the assistant"));
     return [
       take && button("Take it", () => this.claim(card.id), { "class": "small", "data-focus": "take" }),
-      mine && plain(handBack, "hand-back", () => this.#giveAway(card, "hand-back", "The assistant answers again.")),
+      mine && plain(handBack, "hand-back", () => {
+        this.#giveAway(card, "hand-back", "The assistant answers again.", { seen: this.#seen() });
+      }),
       mine && plain("Let it wait", "release", () => this.#giveAway(card, "release", WAITS_AGAIN)),
       (mine || pass) && plain("Pass on…", "transfer", () => this.#transfer(this.#state.open.card)),
       mine && plain("Close…", "close", () => this.#close(card)),
     ];
   }
 
-  async #do(id, what) {
+  /** Nobody goes over what the visitor wrote a moment ago: the server compares. */
+  #seen() {
+    return this.#state.open?.messages.at(-1)?.position ?? 0;
+  }
+
+  async #do(id, what, body) {
     try {
-      this.#onCard(await post(id, what));
+      this.#onCard(await post(id, what, body));
       return true;
     } catch (error) {
       this.#onError(id, error);
@@ -75,9 +82,9 @@ export class Actions {
     }
   }
 
-  async #giveAway(card, what, done) {
+  async #giveAway(card, what, done, body) {
     this.givingAway.add(card.id);
-    if (await this.#do(card.id, what)) this.#onDone(done);
+    if (await this.#do(card.id, what, body)) this.#onDone(done);
     this.givingAway.delete(card.id);
   }
 
@@ -115,7 +122,7 @@ export class Actions {
       body: [choices("Why?", "reason", options)],
       yes: "Close the conversation",
       act: async (form) => {
-        await this.#decided(card, "close", { reason: form.get("reason") });
+        await this.#decided(card, "close", { reason: form.get("reason"), seen: this.#seen() });
         this.#onDone(`${card.label} is closed. It comes back if the visitor writes again.`);
       },
     });

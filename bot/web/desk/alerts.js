@@ -35,6 +35,11 @@ export class Alerts {
     if (document.hidden) this.#tell("You have a new message", "desk-message");
   }
 
+  /** A danger in one of my conversations: heard also by who looks at another. */
+  danger() {
+    this.#tell("A conversation of yours is urgent", "desk-danger");
+  }
+
   /** @param {number} count what has to be seen to */
   badge(count) {
     const title = count ? `(${count}) ${TITLE}` : TITLE;

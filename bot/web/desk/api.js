@@ -7,6 +7,8 @@ const CALL_TIMEOUT_MS = 20_000;
 /** Browsers reconnect a stream that ends normally within this time: no need to tell anybody. */
 const BREAK_MS = 4_000;
 const EVENTS = ["card", "gone", "message", "conversation", "typing", "signed-out"];
+/** The server says at least every 10 s that it is there; without a word for so long the line is dead. */
+const SILENCE_MS = 30_000;
 
 /** An answer that is not a success; status 0 means that there was no answer at all. */
 export class DeskError extends Error {
@@ -94,6 +96,7 @@ export function signal(id, body) {
 export class Stream {
   #source = null;
   #timer;
+  #silence;
   #failures = 0;
   #onEvent;
   #onConnection;
@@ -129,13 +132,24 @@ export class Stream {
     source.onerror = () => this.#failed(source);
     for (const type of EVENTS) {
       source.addEventListener(type, (event) => {
-        if (source === this.#source) this.#onEvent({ type, data: JSON.parse(event.data || "{}") }, conversation);
+        if (source !== this.#source) return;
+        this.#heard();
+        this.#onEvent({ type, data: JSON.parse(event.data || "{}") }, conversation);
       });
     }
+    source.addEventListener("alive", () => this.#heard());
+    this.#heard();
+  }
+
+  /** A line can be dead without anybody saying so. */
+  #heard() {
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => this.retryLater(), SILENCE_MS);
   }
 
   close() {
     this.#stopTimer();
+    clearTimeout(this.#silence);
     this.#source?.close();
     this.#source = null;
   }

@@ -9,9 +9,13 @@ const TYPING_EVERY_MS = 3000;
 const SUGGEST_AFTER_MS = 400;
 const LONGEST_MESSAGE = 5000;
 const HINT_FROM = 4500;
+/** Characters of a suggestion that must still be there for the message to be about its topic. */
+const SAME_TEXT = 60;
+/** A gap of a canned reply for which there was no value, such as [opening?]. */
+const GAP = /\[[a-z]+\?\]/;
 
 export class Composer {
-  /** @type {Map<string, {text: string, topic?: string}>} by conversation */
+  /** @type {Map<string, {text: string, topic?: string, began?: string}>} by conversation */
   #drafts = new Map();
   #id = null;
   #isMine = false;
@@ -132,9 +136,11 @@ export class Composer {
     signal(this.#id, { typing: false });
   }
 
-  /** The topic belongs to the text it came with: it goes when the text is emptied. */
+  /** The topic belongs to the text it came with: it goes when little of that is left. */
   #keep(text) {
-    if (text) this.#drafts.set(this.#id, { ...this.#drafts.get(this.#id), text });
+    const { topic, began } = this.#drafts.get(this.#id) ?? {};
+    const same = began && text.includes(began);
+    if (text) this.#drafts.set(this.#id, same ? { text, topic, began } : { text });
     else this.#drafts.delete(this.#id);
   }
 
@@ -142,6 +148,11 @@ export class Composer {
     const text = this.#page.text.value.trim();
     if (!this.#isMine) return;
     if (!text || [...text].length > LONGEST_MESSAGE) return this.#page.text.focus();
+    const gap = GAP.exec(text);
+    if (gap) {
+      setText(this.#page.hint, `Fill in ${gap[0]} first, or take it out.`);
+      return this.#page.text.setSelectionRange(gap.index, gap.index + gap[0].length);
+    }
     const { topic } = this.#drafts.get(this.#id) ?? {};
     this.#drafts.delete(this.#id);
     this.#page.text.value = "";
@@ -201,8 +212,10 @@ export class Composer {
 
   #suggestion({ topic, text, confidence }) {
     const use = () => {
-      this.#page.text.value = text;
-      this.#drafts.set(this.#id, { text, topic: topic?.id });
+      const typed = this.#page.text.value.trimEnd();
+      const whole = typed ? `${typed}\n\n${text}` : text;
+      this.#page.text.value = whole;
+      this.#drafts.set(this.#id, { text: whole, topic: topic?.id, began: text.slice(0, SAME_TEXT) });
       this.#typed();
       this.#page.text.focus();
     };

@@ -20,6 +20,7 @@ import {
   lost,
   mine,
   newAlarms,
+  newlyInDanger,
   newlyUnread,
   newlyWaiting,
   waiting,
@@ -149,6 +150,11 @@ function tellDifferences(before, after) {
   const given = actions.givingAway;
   alerts.waiting(newlyWaiting(before, after).filter(({ id }) => !given.has(id)));
   if (newlyUnread(before, after).length) alerts.message();
+  const inDanger = newlyInDanger(before, after);
+  if (inDanger.length) alerts.danger();
+  for (const { id, label } of inDanger) {
+    if (after.open?.id !== id) tellNews(`${label}: a danger was noticed. Please look.`);
+  }
   const dangers = newAlarms(before, after);
   if (dangers.length) untold.set(after.open.id, [...new Set([...(untold.get(after.open.id) ?? []), ...dangers])]);
   for (const pair of lost(before, after)) {

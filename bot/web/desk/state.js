@@ -169,11 +169,12 @@ export function waiting(state) {
   return select(state, waits, (one, other) => other.level - one.level || since(one) - since(other) || byId(one, other));
 }
 
-/** Those not answered yet first, the longest first. */
+/** The most urgent first, then those not answered yet, the longest first. */
 export function mine(state) {
   const unanswered = (card) => time(card.unanswered_since) || Infinity;
   return select(state, (card) => isMine(state, card), (one, other) => {
     const [left, right] = [unanswered(one), unanswered(other)];
+    if (one.level !== other.level) return other.level - one.level;
     return left === right ? newestFirst(one, other) : left - right;
   });
 }
@@ -202,6 +203,14 @@ export function newlyWaiting(before, after) {
 /** @returns {Card[]} my conversations with more unread messages than before */
 export function newlyUnread(before, after) {
   return mine(after).filter((card) => card.unread > (before.cards.get(card.id)?.unread ?? 0));
+}
+
+/** @returns {Card[]} my conversations, open or not, in which a danger is new or has risen */
+export function newlyInDanger(before, after) {
+  return mine(after).filter((card) => {
+    const old = before.cards.get(card.id);
+    return old && (card.level > old.level || card.alarms.length > old.alarms.length);
+  });
 }
 
 /** @returns {{before: Card, after: Card|null}[]} conversations that were mine and are not any more */
