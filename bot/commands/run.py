@@ -12,6 +12,8 @@ from aiohttp import web
 
 from bot.settings import Settings
 
+_SWITCH_SECONDS = 0.0005
+
 
 def run(settings: Settings) -> int:
     """Serve; prints the address of the page when it is ready. Ctrl-C and SIGTERM stop it cleanly."""
@@ -19,6 +21,9 @@ def run(settings: Settings) -> int:
     from bot.app import load_assistant
 
     assistant = load_assistant(settings)
+    # SQLite's driver works in threads of its own. By default a thread waits 5 ms for a busy event loop, at each of the
+    # five or so handovers of one statement: under load that was most of the time a message took.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     return asyncio.run(_serve(settings, assistant))
 
 

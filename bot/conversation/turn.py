@@ -243,7 +243,9 @@ class Turns:
         latest = await self._store.offered(message.conversation_id, message.position, replies=1)
         open_now = {button.payload for button in latest}
         for button in await self._store.offered(message.conversation_id, message.position):
-            if button.payload.startswith("/answer_") and button.payload not in open_now:
+            if is_feedback(button.payload) or (
+                button.payload.startswith("/answer_") and button.payload not in open_now
+            ):
                 continue
             if typed == " ".join(re.findall(r"\w+", button.title.lower())):
                 return button.payload

@@ -14,6 +14,8 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from bot.storage import sqlite
+
 
 class StorageUnavailable(Exception):
     """The database does not answer just now. Retryable: the same call may succeed later."""
@@ -56,7 +58,9 @@ class Database:
             url: names an asynchronous driver, see ``Settings.sqlalchemy_url``.
             max_turns: conversations that may be locked at once; the others wait for one of them to finish.
         """
-        options: dict[str, Any] = {"pool_pre_ping": True} if "sqlite" not in url else {}
+        options: dict[str, Any] = {"pool_pre_ping": True}
+        if "sqlite" in url:
+            options = {"connect_args": {"async_creator_fn": sqlite.connect}}
         self.engine: AsyncEngine = create_async_engine(url, pool_size=max_turns, max_overflow=max_turns, **options)
         self._turns = asyncio.Semaphore(max_turns)
         self.token = secrets.token_hex(8)

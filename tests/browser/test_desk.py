@@ -58,7 +58,7 @@ async def _both_claim(first: Coach, second: Coach) -> tuple[Coach, Coach]:
     for one in (first, second):
         await one.page.route("**/claim", hold)
     await asyncio.gather(*(one.take_buttons().click() for one in (first, second)))
-    await expect(first.box.or_(first.page.locator("#news:not(:empty)"))).to_be_visible()
+    await expect(first.page.locator("#text:visible, #news:not(:empty)").first).to_be_visible()
     for one in (first, second):
         await one.page.unroute("**/claim")
     return (first, second) if await first.box.is_visible() else (second, first)
