@@ -22,9 +22,8 @@ from bot.settings import Settings
 from bot.storage import migrate
 from bot.storage.cards import CardStore
 from bot.storage.conversations import ConversationStore
-from bot.storage.desk_tables import metadata
 from bot.storage.handoff_store import HandoffStore
-from bot.storage.tables import conversations, messages
+from bot.storage.tables import conversations, messages, metadata
 from tests.desk.team import hire
 from tests.integration.stored import put
 

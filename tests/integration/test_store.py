@@ -17,9 +17,8 @@ from bot.model import Message, Sender, State, now
 from bot.settings import Settings
 from bot.storage.conversations import ConversationStore
 from bot.storage.database import Database, StorageUnavailable
-from bot.storage.desk_tables import metadata
 from bot.storage.encryption import CannotOpen, Keyring
-from bot.storage.tables import conversations, messages, trackers
+from bot.storage.tables import conversations, messages, metadata, trackers
 from tests.conftest import settings_for
 from tests.integration.stored import (
     all_rows,
