@@ -117,7 +117,7 @@ class WebChat:
         """``GET .../events`` → a stream with each new message once; ``Last-Event-ID`` goes on behind that message."""
         conversation_id = await self._authorised(request)
         position = await self._position(conversation_id, request.headers.get("Last-Event-ID"), strict=False)
-        response = event_stream()
+        response = event_stream(request)
         await response.prepare(request)
         metrics.LISTENERS.inc()
         try:

@@ -95,7 +95,7 @@ class DeskStream:
         ):  # also when the browser comes back: what it sends is no proof that it was here
             await self._audit.record(member, "conversation.watch", conversation_id)
         now_member = member
-        response = event_stream()
+        response = event_stream(request)
         await response.prepare(request)
         keys = [DESK] if conversation_id is None else [DESK, conversation_id]
         try:

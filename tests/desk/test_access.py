@@ -206,10 +206,11 @@ async def test_who_is_not_quite_signed_in_gets_to_the_second_factor_and_nowhere_
 async def targets(desk: Office, me: Staff) -> dict[tuple[str, str], tuple[str, dict[str, Any]]]:
     """For every request that changes something, one that would: its address and what it sends."""
     store, database, keyring = desk.store, desk.store.database, desk.store.keyring
-    chats = {name: await desk.waiting() for name in ("claim", "held", "close", "erase")}
+    chats = {name: await desk.waiting() for name in ("claim", "held", "back", "close", "erase")}
     other = await desk.staff("Bela", Role.COORDINATOR)
     await me.done(chats["held"].id, "claim")
-    await me.done(chats["close"].id, "claim")
+    for name in ("back", "close"):
+        await me.done(chats[name].id, "claim")
     await desk.keep(chats["held"].id, referral("K7M2-QX9T"))
     mine, theirs = [await CannedStore(database).put(title, "Hello there.") for title in ("Hello", "Bye")]
     entry = {
@@ -246,8 +247,8 @@ async def targets(desk: Office, me: Staff) -> dict[tuple[str, str], tuple[str, d
         ("POST", f"{ONE}/signals"): (held, {"json": {"read": 1}}),
         ("POST", f"{ONE}/transfer"): (held, {"json": {"to": other.member.id}}),
         ("POST", f"{ONE}/release"): ({"id": chats["claim"].id}, {"json": {}}),
-        ("POST", f"{ONE}/hand-back"): ({"id": chats["close"].id}, {"json": {}}),
-        ("POST", f"{ONE}/close"): ({"id": chats["claim"].id}, {"json": {"reason": "answered"}}),
+        ("POST", f"{ONE}/hand-back"): ({"id": chats["back"].id}, {"json": {}}),
+        ("POST", f"{ONE}/close"): ({"id": chats["close"].id}, {"json": {"reason": "answered"}}),
         ("POST", "/desk/search"): ({}, {"data": {"words": "person"}}),
         ("POST", "/desk/referrals/{code}/state"): ({}, {"data": {"state": "contacted"}}),
         ("POST", "/desk/directory/new"): ({}, {"data": {**entry, "id": "new-one"}}),
@@ -461,6 +462,7 @@ async def test_every_look_is_recorded_with_who_and_which(desk: Office) -> None:
         ("conversation.watch", chat.id),
         ("conversation.watch", chat.id),
         ("searched", None),
+        ("conversation.found", chat.id),
         ("directory_exported", None),
         ("understanding_exported", None),
         ("conversation.erase", chat.id),

@@ -211,12 +211,15 @@ async def test_a_coach_finds_only_what_she_may_read(store: ConversationStore, as
 
 
 async def test_searching_is_audited_without_the_words(store: ConversationStore, ask: Callable[..., Any]) -> None:
-    """Who, when, and how many places."""
+    """Who, when, how many places, and in which conversations."""
     one = await _talk(store, "cherry", "cherry pie")
     await ask(member(Role.COACH), [_card(one)], "cherry")
     async with store.database.read() as connection:
-        (entry,) = (await connection.execute(select(audit_log))).all()
-    assert (entry.action, entry.subject, entry.detail) == ("searched", None, "hits: 2")
+        log = (await connection.execute(select(audit_log).order_by(audit_log.c.id))).all()
+    assert [(entry.action, entry.subject, entry.detail) for entry in log] == [
+        ("searched", None, "hits: 2"),
+        ("conversation.found", one, ""),
+    ]
 
 
 async def test_the_page_says_when_it_did_not_look_everywhere(store: ConversationStore, ask: Callable[..., Any]) -> None:
