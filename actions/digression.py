@@ -7,7 +7,7 @@ import re
 from actions import message
 from actions.answer import answer
 from actions.exchange import Exchange
-from actions.handoff import hand_over
+from actions.handoff import hand_over, missed_again
 from actions.knowledge import knowledge
 from bot.handoff import Why
 
@@ -95,6 +95,18 @@ async def to_a_person(exchange: Exchange) -> None:
     """Somebody asks for a person in the middle of a form."""
     exchange.kept.append(await hand_over(exchange.dispatcher, exchange.memory, exchange.tracker, Why.ASKED))
     exchange.said = True
+
+
+async def complains_again(exchange: Exchange) -> bool:
+    """Count a complaint in the middle of a form; the second miss in a row goes to a person, and the form is over."""
+    if not exchange.text or exchange.intent != "feedback_complaint" or exchange.confidence < _VERY_SURE:
+        return False
+    if not await missed_again(exchange.memory, exchange.tracker):
+        return False
+    why = Why.NOT_UNDERSTOOD
+    exchange.kept.append(await hand_over(exchange.dispatcher, exchange.memory, exchange.tracker, why))
+    exchange.said = True
+    return True
 
 
 def _say_as(exchange: Exchange, topic: str, name: str) -> None:

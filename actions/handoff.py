@@ -63,8 +63,7 @@ async def instead_of_asking_again(
 
     Returns what is to be kept, or nothing when the assistant should ask back itself.
     """
-    memory.said(MISSED)
-    if memory.times(MISSED) < _MISSES or await _waits(services(), tracker.sender_id):
+    if not await missed_again(memory, tracker):
         return []
     return [SlotSet("outbox", [await hand_over(dispatcher, memory, tracker, Why.NOT_UNDERSTOOD)])]
 
@@ -79,6 +78,12 @@ def when_somebody_is_there(around: Services) -> str:
 
 def _say_opening(opens: datetime | None) -> str:
     return "" if opens is None else f"{opens:%A at %H:%M}"
+
+
+async def missed_again(memory: Memory, tracker: Tracker) -> bool:
+    """Count a miss; true when it is the second in a row and no person is asked yet."""
+    memory.said(MISSED)
+    return memory.times(MISSED) >= _MISSES and not await _waits(services(), tracker.sender_id)
 
 
 async def _name(around: Services, conversation_id: str) -> str:

@@ -14,7 +14,7 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.digression import digress, pressed_elsewhere, to_a_person, wants_a_person
+from actions.digression import complains_again, digress, pressed_elsewhere, to_a_person, wants_a_person
 from actions.exchange import Exchange
 from actions.history import ending, questions
 from actions.history.answering import CORRECTS, ELSEWHERE, advance, answered, care, fill, hear_anything, today
@@ -136,6 +136,8 @@ async def _take(exchange: Exchange, record: Record) -> bool:
         return aside or exchange.intent in ELSEWHERE
     if wants_a_person(exchange) and not hear_anything(exchange.text):
         await to_a_person(exchange)
+        return True
+    if await complains_again(exchange):
         return True
     if exchange.choice is not None:
         return _pressed(exchange, record, *exchange.choice)

@@ -8,7 +8,7 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.digression import pressed_elsewhere, to_a_person, wants_a_person
+from actions.digression import complains_again, pressed_elsewhere, to_a_person, wants_a_person
 from actions.exchange import Exchange
 from actions.paused import PAUSE_TOLD
 from actions.referral import asking, standing
@@ -160,6 +160,8 @@ async def _take(exchange: Exchange, record: Record) -> bool:
     looks = record.step in ("pick", "wishes") and TEAM.search(exchange.plain)
     if wants_a_person(exchange) and not looks:
         await to_a_person(exchange)
+        return True
+    if await complains_again(exchange):
         return True
     if exchange.choice is not None:
         return await _pressed(exchange, record, *exchange.choice)

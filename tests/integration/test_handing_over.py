@@ -120,6 +120,15 @@ async def test_a_wish_in_the_middle_of_a_form_reaches_the_team(talk: Talk) -> No
     assert await talk.store.state(talk.id) is State.WAITING
 
 
+async def test_two_complaints_in_the_middle_of_a_form_go_to_a_person(talk: Talk) -> None:
+    await talk.say("i want to tell how it began")
+    await talk.say("yes")
+    assert {message.topic for message in await talk.say("that is not what i asked")} >= {"feedback_complaint"}
+    assert await talk.store.state(talk.id) is State.ASSISTANT
+    assert {message.topic for message in await talk.say("you misunderstood me again")} == {"talk_to_human"}
+    assert await talk.store.state(talk.id) is State.WAITING
+
+
 async def test_while_she_waits_the_assistant_goes_on_answering(talk: Talk) -> None:
     await talk.say("i want to talk to a person")
     assert {message.topic for message in await talk.say("what is vaginismus")} == {"what_is_vaginismus"}
