@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
@@ -11,22 +12,27 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.exc import IntegrityError
 
 from bot.desk.access import Member, Role
 from bot.desk.conversations import DeskConversations, MayNotRead
-from bot.desk.following import DeskEvent, Follower
+from bot.desk.following import Follower
 from bot.handoff import SYSTEM, HandoffError, NotOnDesk, Why
 from bot.hours import Hours
+from bot.model import Effect, Keeps, Outcome, now
 from bot.storage.conversations import ConversationStore
 from bot.storage.handoff_store import HandoffStore
+from bot.storage.referrals import ForbiddenChange, ReferralStore
 from bot.storage.staff import StaffStore
+from tests.desk.screen import Screen
 from tests.desk.team import asks, hire, says
 from tests.integration.stored import on_sqlite, put, reply
 
 ROLES = (Role.COACH, Role.COACH, Role.COORDINATOR)
 KINDS = (
     "claim", "release", "write", "ask", "alarm", "claim", "answer", "transfer", "release", "lose", "hand_back", "close",
-    "note", "read", "visitor_reads", "erase", "leave",
+    "note", "read", "visitor_reads", "erase", "leave", "goes", "comes_back", "refer", "contacted", "withdraw", "share",
+    "unshare",
 )  # fmt: skip
 STEPS = st.lists(
     st.tuples(
@@ -56,7 +62,7 @@ class World:
         if conversation is None:
             self.conversations[which] = await asks(self.store)
             return
-        with contextlib.suppress(HandoffError):
+        with contextlib.suppress(HandoffError, ForbiddenChange, IntegrityError):
             match kind:
                 case "write":
                     await says(self.store, conversation, f"words {uuid4()}", reply("an answer", topic="physio"))
@@ -89,6 +95,32 @@ class World:
                     self.conversations[which] = None
                 case "leave":
                     await put(self.store, conversation, "bye")
+                case "goes":
+                    await self.shown().cards.mark_left("web", now() + timedelta(seconds=1))
+                case "comes_back":
+                    await self.shown().cards.present([conversation])
+                case "refer":
+                    content = {"way": ("phone", "email", "chat")[who], "contact": "example"}
+                    data = {"code": f"K7M2-QX{which}{who}", "kind": "coach", "content": content}
+                    await self.keeps(conversation, Keeps.REFERRAL_OPENED, **data)
+                case "contacted":
+                    for one in await self.referrals().of_conversation(conversation):
+                        await self.referrals().change(one.code, "contacted", me.id)
+                case "withdraw":
+                    for one in await self.referrals().of_conversation(conversation):
+                        await self.keeps(conversation, Keeps.REFERRAL_WITHDRAWN, code=one.code)
+                case "share" | "unshare":
+                    await self.keeps(conversation, Keeps.HISTORY_SAVED, record={"answers": {}, "skipped": []})
+                    await self.keeps(conversation, Keeps.HISTORY_SHARED, shared=kind == "share")
+
+    async def keeps(self, conversation: str, what: Keeps, **data: Any) -> None:
+        """A turn that keeps something."""
+        message = await put(self.store, conversation, "yes")
+        await self.store.finish(message, Outcome((reply("All right"),), effects=(Effect(what, data),)))
+
+    def referrals(self) -> ReferralStore:
+        """Referrals in the same database."""
+        return ReferralStore(self.store.database, self.store.keyring)
 
     def shown(self) -> DeskConversations:
         """What the desk reads."""
@@ -97,18 +129,14 @@ class World:
         return DeskConversations(self.store, staff, hours=hours, time_zone=ZoneInfo("Asia/Kolkata"))
 
 
-@dataclass
-class Watcher:
-    """A desk in a browser: what it shows, changed by events alone."""
+class Watcher(Screen):
+    """A desk in a browser."""
 
-    world: World
-    member: Member
-    open: str
-    follower: Follower | None = None
-    last_id: str = ""
-    cards: dict[str, dict[str, Any]] = field(default_factory=dict)
-    messages: list[dict[str, Any]] = field(default_factory=list)
-    detail: dict[str, Any] | None = None
+    def __init__(self, world: World, member: Member, conversation: str) -> None:
+        super().__init__(conversation)
+        self.world = world
+        self.member = member
+        self.follower: Follower | None = None
 
     async def load(self) -> None:
         """As a reload of the page does."""
@@ -137,32 +165,7 @@ class Watcher:
                 self.connect()
                 return
             taken += 1
-            self.apply(event)
-
-    def apply(self, event: DeskEvent) -> None:
-        """As ``state.js`` does."""
-        data, self.last_id = event.data, event.id
-        match event.kind:
-            case "gone":
-                self.cards.pop(data["id"], None)
-                if data["id"] == self.open:
-                    self.messages, self.detail = [], None
-            case "card":
-                self.cards[data["id"]] = data
-                if data["id"] == self.open and not data["readable"]:
-                    self.messages, self.detail = [], None
-                elif data["id"] == self.open and self.detail:
-                    self.detail = {**self.detail, "card": data}
-            case "message":
-                assert data["position"] not in {message["position"] for message in self.messages}, "no double"
-                self.messages.append(data)
-            case "conversation":
-                self.detail = data
-
-    def state(self) -> tuple[object, ...]:
-        """Everything that the page shows."""
-        messages = [{**message, "alarms": ()} for message in self.messages]
-        return self.cards, messages, self.detail
+            self.apply(*event)
 
 
 @pytest.fixture
@@ -192,7 +195,7 @@ async def test_a_fresh_load_equals_the_old_state_plus_the_events_since(
         await watcher.catch_up()
         fresh = Watcher(world, watcher.member, watcher.open)
         await fresh.load()
-        assert watcher.state() == fresh.state()
+        assert watcher.shown() == fresh.shown()
     for conversation in filter(None, world.conversations):
         await store.erase(conversation)
 

@@ -6,9 +6,7 @@ import asyncio
 import functools
 import itertools
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -23,8 +21,9 @@ from bot.settings import Settings
 from bot.storage.conversations import ConversationStore
 from bot.storage.desk_tables import staff_sessions
 from tests.desk.desk_app import WISH, Office, Staff, office, two_servers, until
+from tests.desk.screen import Screen
 from tests.http.chat import Chat
-from tests.http.stream import Event, Stream, listen
+from tests.http.stream import Stream, listen
 from tests.integration.stored import on_postgresql, on_sqlite
 
 
@@ -41,19 +40,15 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app_desk, "DeskStream", functools.partial(DeskStream, heartbeat=0.1))
 
 
-@dataclass
-class Screen:
-    """What a page shows: loaded once, and then changed by events alone, as ``state.js`` does."""
+class Page(Screen):
+    """A page: loaded once, and then changed by events alone."""
 
-    who: Staff
-    open: str
-    cards: dict[str, Any] = field(default_factory=dict)
-    messages: list[Any] = field(default_factory=list)
-    detail: Any = None
-    cursor: int = 0
-    last_id: str | None = None
+    def __init__(self, who: Staff, conversation: str) -> None:
+        super().__init__(conversation)
+        self.who = who
+        self.cursor = 0
 
-    async def load(self) -> Screen:
+    async def load(self) -> Page:
         """As a reload of the page does."""
         queue = await self.who.get("/queue")
         self.cursor = queue["cursor"]
@@ -65,33 +60,6 @@ class Screen:
             self.detail = {name: found[name] for name in ("card", "panel", "notes")}
         return self
 
-    @property
-    def position(self) -> int:
-        """Behind the last message that it shows."""
-        return self.messages[-1]["position"] if self.messages else 0
-
-    def apply(self, event: Event) -> None:
-        """One event."""
-        data, self.last_id = event.data, event.id
-        match event.name:
-            case "gone":
-                self.cards.pop(data["id"], None)
-                if data["id"] == self.open:
-                    self.messages, self.detail = [], None
-            case "card":
-                self.cards[data["id"]] = data
-                if data["id"] == self.open and not data["readable"]:
-                    self.messages, self.detail = [], None
-                elif data["id"] == self.open and self.detail:
-                    self.detail = {**self.detail, "card": data}
-            case "message":
-                assert data["position"] > self.position, "in order, and none twice"
-                self.messages.append(data)
-            case "conversation":
-                self.detail = data
-            case _:
-                raise AssertionError(event)
-
     async def catch_up(self, stream: Stream, *, at_most: int = 1000) -> bool:
         """Take events until it is as new as the server; false when it stopped before, after ``at_most``."""
         latest = (await self.who.get("/queue"))["cursor"]
@@ -100,7 +68,7 @@ class Screen:
                 return False
             event = await stream.next()
             assert event is not None, "the stream ended"
-            self.apply(event)
+            self.apply(event.name, event.data, event.id)
             at_most -= 1
         return True
 
@@ -108,10 +76,6 @@ class Screen:
     def reached(self) -> int:
         """The number of the change that it is as new as."""
         return int(self.last_id.partition("-")[0]) if self.last_id else self.cursor
-
-    def shown(self) -> tuple[object, ...]:
-        """Everything on it."""
-        return self.cards, self.messages, self.detail
 
 
 async def an_afternoon(chat: Chat, asha: Staff, bela: Staff, boss: Staff, other: Chat) -> AsyncIterator[str]:
@@ -144,7 +108,7 @@ async def test_a_page_that_took_every_event_shows_what_a_reload_shows(desk: Offi
     asha, bela = await desk.staff("Asha"), await desk.staff("Bela")
     boss = await desk.staff("Chitra", Role.COORDINATOR)
     chat, other = await desk.waiting(), await desk.waiting()
-    screens = [await Screen(who, chat.id).load() for who in (asha, bela, boss)]
+    screens = [await Page(who, chat.id).load() for who in (asha, bela, boss)]
     first, second, third = screens
     async with (
         asha.listen(chat.id, cursor=first.cursor, position=first.position) as one,
@@ -154,7 +118,7 @@ async def test_a_page_that_took_every_event_shows_what_a_reload_shows(desk: Offi
         async for done in an_afternoon(chat, asha, bela, boss, other):
             for screen, stream in zip(screens, (one, two, three), strict=True):
                 await screen.catch_up(stream)
-                fresh = await Screen(screen.who, chat.id).load()
+                fresh = await Page(screen.who, chat.id).load()
                 assert screen.shown() == fresh.shown(), (done, screen.who.member.name)
     assert second.detail is None, "what Asha closed is not for Bela"
     assert third.detail["card"]["state"] == "closed"
@@ -165,7 +129,7 @@ async def test_a_page_that_loses_its_line_again_and_again_misses_nothing_and_dou
     asha, bela = await desk.staff("Asha"), await desk.staff("Bela")
     boss = await desk.staff("Chitra", Role.COORDINATOR)
     chat, other = await desk.waiting(), await desk.waiting()
-    screen = await Screen(boss, chat.id).load()
+    screen = await Page(boss, chat.id).load()
     cut = 0
     async for done in an_afternoon(chat, asha, bela, boss, other):
         if done in ("claim", "messages", "release"):
@@ -177,7 +141,7 @@ async def test_a_page_that_loses_its_line_again_and_again_misses_nothing_and_dou
                 if await screen.catch_up(stream, at_most=at_most):
                     break
             cut += 1
-        assert screen.shown() == (await Screen(boss, chat.id).load()).shown(), done
+        assert screen.shown() == (await Page(boss, chat.id).load()).shown(), done
     assert cut > 10, "the line was cut in the middle of what was sent"
 
 
@@ -186,9 +150,9 @@ async def test_a_page_that_loses_its_line_again_and_again_misses_nothing_and_dou
 async def test_an_id_that_makes_no_sense_means_the_beginning(desk: Office, last: str) -> None:
     chat, asha = await desk.waiting(), await desk.staff("Asha")
     async with asha.listen(chat.id, after=last) as stream:
-        screen = Screen(asha, chat.id)
+        screen = Page(asha, chat.id)
         await screen.catch_up(stream)
-    assert screen.shown() == (await Screen(asha, chat.id).load()).shown()
+    assert screen.shown() == (await Page(asha, chat.id).load()).shown()
 
 
 @on_sqlite
