@@ -37,7 +37,7 @@ from bot.storage.staff import StaffStore
 _CONVERSATION = "/desk/api/conversations/{id}"
 _LONGEST_NOTE = 2000
 _ONLINE_SECONDS = 40.0
-_LEAST_LIKELY = 0.03
+_LEAST_LIKELY = 0.1
 
 Replies = Callable[[Member, str], Awaitable[list[dict[str, str]]]]
 Topics = Callable[[str], Awaitable[list[tuple[str, float]]]]
