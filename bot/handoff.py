@@ -19,7 +19,7 @@ Errors::
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -110,10 +110,11 @@ def is_feedback(payload: str | None) -> bool:
 
 @dataclass(frozen=True)
 class Colleague:
-    """One of the staff, as conversations know them."""
+    """One of the staff, as conversations know them. ``email`` is known of who is acting, for the audit log."""
 
     id: str
     name: str
+    email: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Protocol
 from actions.knowledge import knowledge
 from bot.conversation.events import Listeners
 from bot.conversation.presence import Presence
-from bot.handoff import FEEDBACK_SCORES, SYSTEM, Colleague, HandoffError, Why, feedback_payload
+from bot.handoff import FEEDBACK_SCORES, Colleague, HandoffError, Why, feedback_payload
 from bot.model import Button, Message, Reply, Sender, now
 from bot.storage.cards import CardStore
 from bot.storage.conversations import ConversationStore
@@ -108,7 +108,7 @@ class HandoffService:
             HandoffError: she does not hold it.
         """
         notices = [_notice("released", who)]
-        await self.handoffs.release(conversation_id, who.id, Why.RELEASED, notices, holder_id=who.id)
+        await self.handoffs.release(conversation_id, who, Why.RELEASED, notices, holder_id=who.id)
         self.changed(conversation_id)
         self._waiting()
 
@@ -193,7 +193,7 @@ class HandoffService:
 
     async def _take_away(self, conversation_id: str, holder_id: str, why: Why) -> None:
         try:
-            await self.handoffs.release(conversation_id, SYSTEM, why, [_notice("lost", None)], holder_id=holder_id)
+            await self.handoffs.release(conversation_id, None, why, [_notice("lost", None)], holder_id=holder_id)
         except HandoffError:
             return  # she has just given it away herself
         self.changed(conversation_id)

@@ -69,7 +69,7 @@ class Member:
     @property
     def colleague(self) -> Colleague:
         """As conversations know her."""
-        return Colleague(self.id, self.name)
+        return Colleague(self.id, self.name, self.email)
 
     def may(self, right: May) -> bool:
         """Whether the role has a right."""

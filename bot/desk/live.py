@@ -160,13 +160,13 @@ class LiveDesk:
         """``POST .../claim`` → the card; 409 when another was faster."""
         conversation_id = await self._listed(request, member)
         await self._service.claim(conversation_id, member.colleague, any_holder=member.may(May.SEE_ALL))
-        return await self._done(request, member, "conversation.claim")
+        return await self._done(request, member)
 
     async def release(self, request: web.Request, member: Member) -> web.Response:
         """``POST .../release`` → back into the queue."""
         conversation_id = await self._listed(request, member)
         await self._service.release(conversation_id, member.colleague)
-        return await self._done(request, member, "conversation.release")
+        return await self._done(request, member)
 
     async def transfer(self, request: web.Request, member: Member) -> web.Response:
         """``POST .../transfer`` {to: id} → a colleague has it."""
@@ -176,14 +176,14 @@ class LiveDesk:
         if to is None:
             raise Problem(HTTPStatus.BAD_REQUEST, "There is no such colleague.")
         await self._service.transfer(conversation_id, member.colleague, to, any_holder=member.may(May.SEE_ALL))
-        return await self._done(request, member, "conversation.transfer", f"to {to.id}")
+        return await self._done(request, member)
 
     async def hand_back(self, request: web.Request, member: Member) -> web.Response:
         """``POST .../hand-back`` {seen?: position} → the assistant answers again; 409 when something newer is there."""
         conversation_id = await self._listed(request, member)
         seen = _position((await json_object(request, may_be_empty=True)).get("seen"))
         await self._service.hand_back(conversation_id, member.colleague, seen=seen)
-        return await self._done(request, member, "conversation.hand_back")
+        return await self._done(request, member)
 
     async def close(self, request: web.Request, member: Member) -> web.Response:
         """``POST .../close`` {reason, seen?: position} → closed; 409 when something newer is there."""
@@ -193,7 +193,7 @@ class LiveDesk:
         if not isinstance(reason, str) or reason not in CLOSE_REASONS:
             raise Problem(HTTPStatus.BAD_REQUEST, "Choose a reason for closing.")
         await self._service.close(conversation_id, member.colleague, reason, seen=_position(body.get("seen")))
-        return await self._done(request, member, "conversation.close", reason)
+        return await self._done(request, member)
 
     async def write(self, request: web.Request, member: Member) -> web.Response:
         """``POST .../messages`` {id, text, topic?} → 201 with the message; the same id again gives the same one."""
@@ -255,10 +255,8 @@ class LiveDesk:
             raise Problem(HTTPStatus.NOT_FOUND, str(error)) from error
         return conversation_id
 
-    async def _done(self, request: web.Request, member: Member, action: str, detail: str = "") -> web.Response:
-        conversation_id = _conversation(request)
-        await self._audit.record(member, action, conversation_id, detail)
-        card = await self._conversations.cards.get(conversation_id)
+    async def _done(self, request: web.Request, member: Member) -> web.Response:
+        card = await self._conversations.cards.get(_conversation(request))
         if card is None:
             raise Problem(HTTPStatus.NOT_FOUND, "This conversation was erased.")
         return json_response(self._conversations.card(card, member))

@@ -13,6 +13,7 @@ from sqlalchemy import Row, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.handoff import (
+    SYSTEM,
     AlreadyHeld,
     Colleague,
     NotHolder,
@@ -25,6 +26,7 @@ from bot.model import Message, Reply, Sender, State, now
 from bot.storage import cards
 from bot.storage import handoffs as turns
 from bot.storage import messages as rows
+from bot.storage.audit import AuditLog
 from bot.storage.database import Database, notify
 from bot.storage.desk_tables import desk_cards, handoff_changes, handoffs, staff
 from bot.storage.encryption import Keyring
@@ -102,6 +104,7 @@ class HandoffStore:
             )
             await self._tell(connection, conversation_id, notices, moment)
             await self._to(connection, found, who, moment)
+            await _audited(connection, who, "claim", conversation_id)
             return True
 
     async def transfer(
@@ -130,14 +133,15 @@ class HandoffStore:
                 await turns.set_state(connection, conversation_id, State.PERSON)
             await self._tell(connection, conversation_id, notices, moment)
             await self._to(connection, found, to, moment)
+            await _audited(connection, who, "transfer", conversation_id, f"to {to.id}")
 
     async def release(
-        self, conversation_id: str, who: str, why: Why, notices: Sequence[Reply], *, holder_id: str
+        self, conversation_id: str, who: Colleague | None, why: Why, notices: Sequence[Reply], *, holder_id: str
     ) -> None:
         """Put a conversation back into the queue.
 
         Args:
-            who: who does it: one of the staff, or the system when the holder is silent or away.
+            who: one of the staff; nobody where the system does it, when the holder is silent or away.
             holder_id: who must hold it; if somebody else does meanwhile, nothing changes.
 
         Raises:
@@ -148,7 +152,8 @@ class HandoffStore:
                 raise NotHolder(found.holder)
             moment = now()
             assert found.handoff_id is not None
-            await turns.record(connection, found.handoff_id, State.WAITING, who, why, moment)
+            by = SYSTEM if who is None else who.id
+            await turns.record(connection, found.handoff_id, State.WAITING, by, why, moment)
             await turns.set_state(connection, conversation_id, State.WAITING)
             await self._tell(connection, conversation_id, notices, moment)
             # She waited before: since when counts, so that she is not put behind others.
@@ -170,6 +175,8 @@ class HandoffStore:
                 moment=moment,
                 ways=self._told_by,
             )
+            if who is not None:
+                await _audited(connection, who, "release", conversation_id)
 
     async def hand_back(
         self,
@@ -198,6 +205,7 @@ class HandoffStore:
                 this = trackers.c.conversation_id == conversation_id
                 await connection.execute(update(trackers).where(this).values(state=sealed, updated_at=moment))
             await self._end(connection, found, who, State.ASSISTANT, Why.HANDED_BACK, None, notices, moment)
+            await _audited(connection, who, "hand_back", conversation_id)
 
     async def close(
         self,
@@ -221,6 +229,7 @@ class HandoffStore:
             self._held(found, who)
             await self._nothing_new(connection, conversation_id, seen)
             await self._end(connection, found, who, State.CLOSED, Why.CLOSED, reason, notices, now())
+            await _audited(connection, who, "close", conversation_id, reason)
 
     async def write(self, conversation_id: str, who: Colleague, message_id: str, text: str, topic: str) -> Message:
         """Write to the visitor. The same id again changes nothing and gives the same message.
@@ -448,3 +457,10 @@ class HandoffStore:
             close_reason=reason,
             level=0,
         )
+
+
+async def _audited(
+    connection: AsyncConnection, who: Colleague, what: str, conversation_id: str, detail: str = ""
+) -> None:
+    """What somebody does and its entry in the audit log are stored both or neither."""
+    await AuditLog.record_in(connection, who, f"conversation.{what}", conversation_id, detail)

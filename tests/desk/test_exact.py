@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from bot.desk.access import Member, Role
 from bot.desk.conversations import DeskConversations, MayNotRead
 from bot.desk.following import Follower
-from bot.handoff import SYSTEM, HandoffError, NotOnDesk, Why
+from bot.handoff import HandoffError, NotOnDesk, Why
 from bot.hours import Hours
 from bot.model import Effect, Keeps, Outcome, now
 from bot.storage.conversations import ConversationStore
@@ -77,9 +77,9 @@ class World:
                 case "transfer":
                     await desk.transfer(conversation, me, other, [reply("over")], any_holder=who == 2)
                 case "release":
-                    await desk.release(conversation, me.id, Why.RELEASED, [], holder_id=me.id)
+                    await desk.release(conversation, me, Why.RELEASED, [], holder_id=me.id)
                 case "lose":
-                    await desk.release(conversation, SYSTEM, Why.SILENT, [reply("lost")], holder_id=me.id)
+                    await desk.release(conversation, None, Why.SILENT, [reply("lost")], holder_id=me.id)
                 case "hand_back":
                     await desk.hand_back(conversation, me, [reply("back")], None)
                 case "close":

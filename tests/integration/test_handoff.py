@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 
 from bot.handoff import SYSTEM, VISITOR, AlreadyHeld, NotHolder, NotOnDesk, NotPossible, Why, feedback_payload
 from bot.model import Effect, Keeps, Outcome, Sender, State, now
+from bot.storage.audit import AuditLog
 from bot.storage.cards import CardStore
 from bot.storage.conversations import ConversationStore
 from bot.storage.database import Database
@@ -103,7 +104,7 @@ async def test_only_the_holder_writes(store: ConversationStore, desk: HandoffSto
         desk.hand_back(conversation, bela, [], None),
         desk.close(conversation, bela, "answered", []),
         desk.transfer(conversation, bela, bela, [], any_holder=False),
-        desk.release(conversation, bela.id, Why.RELEASED, [], holder_id=bela.id),
+        desk.release(conversation, bela, Why.RELEASED, [], holder_id=bela.id),
     ):
         with pytest.raises(NotHolder):
             await refused
@@ -125,7 +126,7 @@ async def test_every_change_is_recorded_with_who_and_why(store: ConversationStor
     asha, bela = (await hire(store, "Asha")).colleague, (await hire(store, "Bela")).colleague
     await desk.claim(conversation, asha, [])
     await desk.transfer(conversation, asha, bela, [], any_holder=False)
-    await desk.release(conversation, SYSTEM, Why.SILENT, [], holder_id=bela.id)
+    await desk.release(conversation, None, Why.SILENT, [], holder_id=bela.id)
     await desk.claim(conversation, asha, [])
     await desk.hand_back(conversation, asha, [], None)
     with pytest.raises(NotPossible):
@@ -239,6 +240,29 @@ async def test_an_erased_conversation_leaves_the_desk_and_a_trace_without_conten
     assert await purge_handoffs(store.database, now() + timedelta(seconds=1)) == 1
 
 
+async def test_what_somebody_does_is_in_the_audit_log_and_what_was_refused_is_not(
+    store: ConversationStore, desk: HandoffStore
+) -> None:
+    conversation = await asks(store)
+    asha, bela = [(await hire(store, name)).colleague for name in ("Asha", "Bela")]
+    await desk.claim(conversation, asha, [])
+    with pytest.raises(AlreadyHeld):
+        await desk.claim(conversation, bela, [])
+    await desk.transfer(conversation, asha, bela, [], any_holder=False)
+    with pytest.raises(NotHolder):
+        await desk.close(conversation, asha, "answered", [])
+    await desk.release(conversation, bela, Why.RELEASED, [], holder_id=bela.id)
+    await desk.claim(conversation, bela, [])
+    await desk.release(conversation, None, Why.SILENT, [], holder_id=bela.id)
+    log = [entry for entry in await AuditLog(store.database).read() if entry.action.startswith("conversation.")]
+    assert [(entry.who, entry.action, entry.subject) for entry in reversed(log)] == [
+        (asha.email, "conversation.claim", conversation),
+        (asha.email, "conversation.transfer", conversation),
+        (bela.email, "conversation.release", conversation),
+        (bela.email, "conversation.claim", conversation),
+    ]
+
+
 # Nobody is forgotten
 
 
@@ -278,7 +302,7 @@ async def test_what_was_taken_away_keeps_its_place_in_the_queue(
     await desk.claim(conversation, asha, [])
     long_ago = now() - timedelta(minutes=30)
     await set_times(store.database, conversation, unanswered_since=long_ago)
-    await desk.release(conversation, SYSTEM, Why.OFFLINE, [reply("We lost her")], holder_id=asha.id)
+    await desk.release(conversation, None, Why.OFFLINE, [reply("We lost her")], holder_id=asha.id)
     waiting = {card.id: card.waiting_since for card in await cards.cards()}
     assert waiting[conversation] == long_ago
     before, after = waiting[conversation], waiting[other]
@@ -286,7 +310,7 @@ async def test_what_was_taken_away_keeps_its_place_in_the_queue(
     assert after is not None
     assert before < after
     with pytest.raises(NotHolder):
-        await desk.release(conversation, SYSTEM, Why.OFFLINE, [], holder_id=asha.id)
+        await desk.release(conversation, None, Why.OFFLINE, [], holder_id=asha.id)
 
 
 async def test_a_visitor_who_is_away_is_marked_and_one_who_is_back_is_not(
