@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import sqlite3
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,8 +14,9 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.util import await_only
 
-from bot.storage import sqlite
+from bot.storage import sqlite as driver
 
 
 class StorageUnavailable(Exception):
@@ -60,7 +62,7 @@ class Database:
         """
         options: dict[str, Any] = {"pool_pre_ping": True}
         if "sqlite" in url:
-            options = {"connect_args": {"async_creator_fn": sqlite.connect}}
+            options = {"connect_args": {"async_creator_fn": driver.connect}}
         self.engine: AsyncEngine = create_async_engine(url, pool_size=max_turns, max_overflow=max_turns, **options)
         self._turns = asyncio.Semaphore(max_turns)
         self.token = secrets.token_hex(8)
@@ -165,12 +167,24 @@ class Database:
         await self.engine.dispose()
 
 
+_WAL_PAUSES = (0.05,) * 100
+"""Seconds between tries to set the journal of a new file."""
+
+
 def _prepare_sqlite(connection: Any, record: ConnectionPoolEntry) -> None:
     # The driver's own transaction handling begins transactions late; we begin them ourselves.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+    for pragma in ("busy_timeout=10000", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {pragma}")
+    for pause in (*_WAL_PAUSES, None):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            break
+        except sqlite3.OperationalError:  # another first start has the file: for this SQLite does not wait by itself
+            if pause is None:
+                raise
+            await_only(asyncio.sleep(pause))
     cursor.close()
 
 
