@@ -83,7 +83,12 @@ def _say_opening(opens: datetime | None) -> str:
 async def missed_again(memory: Memory, tracker: Tracker) -> bool:
     """Count a miss; true when it is the second in a row and no person is asked yet."""
     memory.said(MISSED)
-    return memory.times(MISSED) >= _MISSES and not await _waits(services(), tracker.sender_id)
+    if memory.times(MISSED) < _MISSES:
+        return False
+    waits = await _waits(services(), tracker.sender_id)
+    if waits:
+        memory.heard[MISSED] = 0  # what was missed meanwhile is no reason for another handoff later
+    return not waits
 
 
 async def _name(around: Services, conversation_id: str) -> str:
@@ -116,9 +121,9 @@ async def _usual(around: Services, memory: Memory) -> str:
     except StorageUnavailable:
         seconds = None
     if seconds is None:
-        return (
-            knowledge().in_turn("utter_handoff_usual_unknown", memory.times("utter_handoff_usual_unknown")).text.strip()
-        )
+        unknown = "utter_handoff_usual_unknown"
+        memory.said(unknown)
+        return knowledge().in_turn(unknown, memory.times(unknown) - 1).text.strip()
     return knowledge().in_turn("utter_handoff_usual", 0).text.strip().format(time=spoken_time(seconds))
 
 

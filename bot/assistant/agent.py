@@ -22,6 +22,7 @@ from rasa.shared.core.constants import ACTION_LISTEN_NAME  # noqa: E402
 from rasa.shared.core.events import ActionExecuted, ActiveLoop, SlotSet  # noqa: E402
 from rasa.shared.core.trackers import DialogueStateTracker  # noqa: E402
 
+from actions.memory import MISSED  # noqa: E402
 from bot.assistant.in_process import InProcessActions  # noqa: E402
 from bot.assistant.tracker import TurnState, TurnTrackerStore, dump, enter, load  # noqa: E402
 from bot.nlu.topic_classifier import TOPIC_RANKING  # noqa: E402
@@ -133,20 +134,21 @@ class Assistant:
         return found[:most]
 
     def told(self, conversation_id: str, state: str | None, topics: Sequence[str]) -> str | None:
-        """The state after a person has answered: forms put aside, and these topics count as answered.
+        """The state after a person has answered: forms put aside, misses settled, and these topics count as answered.
 
         So the assistant does not begin again where a person stopped, and says what she said in other words.
         """
         after = self.interrupt(conversation_id, state) or state
-        if after is None or not topics:
-            return after
+        if after is None:
+            return None
         tracker = load(conversation_id, after, self._domain)
-        heard = dict(tracker.get_slot("heard") or {})
+        heard = {**(tracker.get_slot("heard") or {}), MISSED: 0}  # what was missed before is settled
         for topic in topics:
             heard[topic] = heard.get(topic, 0) + 1
             heard[f"{topic}:full"] = heard.get(f"{topic}:full", 0) + 1
         tracker.update(SlotSet("heard", heard), self._domain)
-        tracker.update(SlotSet("last_topic", topics[-1]), self._domain)
+        if topics:
+            tracker.update(SlotSet("last_topic", topics[-1]), self._domain)
         tracker.update(ActionExecuted(ACTION_LISTEN_NAME), self._domain)
         return dump(tracker)
 

@@ -195,6 +195,24 @@ async def test_a_form_that_was_open_does_not_take_the_next_words_for_its_answer(
     assert replies[0].topic == "what_is_vaginismus"
 
 
+async def test_a_form_begun_while_she_waited_is_put_aside_by_handing_back(talk: Talk, asha: Colleague) -> None:
+    await talk.say("i want to talk to a person")
+    await talk.say("i want to tell how it began")
+    assert {message.topic for message in await talk.say("yes")} == {"onset_history"}
+    await talk.desk.claim(talk.id, asha)
+    await talk.desk.hand_back(talk.id, asha)
+    assert "onset_history" not in {message.topic for message in await talk.say("never")}
+
+
+async def test_what_was_missed_while_she_waited_is_no_reason_for_another_handoff(talk: Talk, asha: Colleague) -> None:
+    for unclear in ("hmm", "asdf", "???", "hmm", "asdf"):
+        await talk.say(unclear)
+    await talk.desk.claim(talk.id, asha)
+    await talk.desk.hand_back(talk.id, asha)
+    assert {message.topic for message in await talk.say("hmm")} == {"clarify"}
+    assert await talk.store.state(talk.id) is State.ASSISTANT
+
+
 async def test_whether_the_talk_helped_is_asked_and_counted(talk: Talk, asha: Colleague) -> None:
     await talk.say("i want to talk to a person")
     await talk.desk.claim(talk.id, asha)
