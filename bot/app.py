@@ -47,8 +47,8 @@ from bot.values import Rate
 
 log = logging.getLogger(__name__)
 
-# A message has at most 60,000 bytes (5,000 characters as JSON escapes), a directory to import some hundred thousand.
-_MAX_BODY = 1024 * 1024
+# 5,000 characters as JSON escapes of surrogate pairs are 60,000 bytes. The desk's import of files has its own limit.
+_MAX_BODY = 128 * 1024
 
 _SIGNALS = Rate(per_minute=120, burst=30)
 """How fast one visitor may say that she is typing or has read something."""
