@@ -23,7 +23,7 @@ from bot.settings import Settings
 from bot.storage.cards import CardStore
 from bot.storage.database import Database
 from bot.storage.encryption import Keyring
-from bot.storage.handoff_store import HandoffStore
+from bot.storage.handoff_log import HandoffLog
 from bot.storage.practitioners import PractitionerStore
 from bot.storage.referrals import ReferralStore
 
@@ -34,7 +34,7 @@ class Services:
 
     directory: Directory
     referrals: ReferralStore
-    handoffs: HandoffStore
+    handoffs: HandoffLog
     cards: CardStore
     country: str
     time_zone: ZoneInfo
@@ -52,7 +52,7 @@ def make_services(settings: Settings, database: Database, keyring: Keyring) -> S
     return Services(
         directory,
         ReferralStore(database, keyring),
-        HandoffStore(database, keyring),
+        HandoffLog(database),
         CardStore(database),
         settings.country,
         settings.time_zone,

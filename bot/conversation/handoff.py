@@ -20,6 +20,7 @@ from bot.model import Button, Message, Reply, Sender, now
 from bot.storage.cards import CardStore
 from bot.storage.conversations import ConversationStore
 from bot.storage.database import DESK, StorageUnavailable
+from bot.storage.handoff_log import HandoffLog
 from bot.storage.handoff_store import HandoffStore
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ class HandoffService:
         self.up_since = now()
         """Since when this process has been there without a break."""
         self.cards = CardStore(store.database)
+        self._log = HandoffLog(store.database)
         self.handoffs = HandoffStore(store.database, store.keyring, told_by=store.told_by)
 
     async def claim(self, conversation_id: str, who: Colleague, *, any_holder: bool = False) -> None:
@@ -121,7 +123,7 @@ class HandoffService:
         async with self._store.database.conversation_lock(conversation_id):
             standing = await self._store.standing(conversation_id)
             messages = await self._store.after(conversation_id, 0)
-            since = await self.handoffs.claimed_since(conversation_id)
+            since = await self._log.claimed_since(conversation_id)
             told = [
                 str(message.topic)
                 for message in messages
@@ -159,7 +161,7 @@ class HandoffService:
 
     async def let_go(self, staff_id: str) -> None:
         """An account ended: what it holds goes back into the queue."""
-        for conversation_id in await self.handoffs.held_by(staff_id):
+        for conversation_id in await self._log.held_by(staff_id):
             await self._take_away(conversation_id, staff_id, Why.ACCOUNT_ENDED)
 
     # Nobody is forgotten
@@ -177,14 +179,15 @@ class HandoffService:
     async def look_after(self) -> None:
         """Note who is there, mark who left, and take conversations from holders who are silent or away."""
         moment, patience = now(), self._patience
-        await self._presence.note()
+        changed = await self._presence.note()
         up = (moment - self.up_since).total_seconds()
         if up > patience.left:
-            await self.cards.mark_left("web", moment - timedelta(seconds=patience.left))
-        self._listeners.changed(DESK)
+            changed += await self.cards.mark_left("web", moment - timedelta(seconds=patience.left))
+        if changed:
+            self._listeners.changed(DESK)
         if up < patience.offline:
             return  # after a restart nobody's page could be open yet
-        overdue = await self.handoffs.overdue(
+        overdue = await self._log.overdue(
             silent_before=moment - timedelta(seconds=patience.silent),
             offline_before=moment - timedelta(seconds=patience.offline),
         )

@@ -38,15 +38,15 @@ class Presence:
         """Somebody's desk is open."""
         yield from _counted(self._members, staff_id)
 
-    async def note(self) -> None:
-        """Store who is there now.
+    async def note(self) -> int:
+        """Store who is there now; how many visitors came back.
 
         Raises:
             StorageUnavailable: the database does not answer just now.
         """
         if self._members:
             await self._staff.seen(list(self._members), now())
-        await self._cards.present(list(self._visitors))
+        return await self._cards.present(list(self._visitors))
 
 
 def _counted(there: Counter[str], key: str) -> Iterator[None]:

@@ -15,11 +15,11 @@ from bot.desk import view
 from bot.desk.access import Member, may_list, may_read
 from bot.handoff import Card, NotOnDesk
 from bot.hours import Hours
-from bot.model import Message, Sender, State
+from bot.model import Message, Sender
 from bot.storage.cards import CardStore, Changes
 from bot.storage.conversations import ConversationStore
 from bot.storage.discretion import TOLD, for_staff
-from bot.storage.handoff_store import HandoffStore
+from bot.storage.handoff_log import HandoffLog
 from bot.storage.histories import HistoryStore
 from bot.storage.notes import NoteStore
 from bot.storage.referrals import Referral, ReferralNotFound, ReferralStore
@@ -83,7 +83,7 @@ class DeskConversations:
         self._safety = SafetyStore(database)
         self._histories = HistoryStore(database, keyring)
         self._referrals = ReferralStore(database, keyring)
-        self._handoffs = HandoffStore(database, keyring)
+        self._handoffs = HandoffLog(database)
         self.notes = NoteStore(database, keyring)
         self.cards = CardStore(database)
         self._changes = _SharedReading(self.cards)
@@ -200,8 +200,3 @@ def _codes(messages: Sequence[Message]) -> list[str]:
     """Reference codes that the visitor gave."""
     given = [code_in(one.payload or one.text) for one in messages if one.sender is Sender.USER]
     return [code for code in given if code is not None]
-
-
-def waits(card: Card) -> bool:
-    """Whether staff should look at a conversation: somebody waits, or an alarm is open and nobody has it."""
-    return card.state == State.WAITING or (bool(card.alarms) and card.holder is None)

@@ -160,19 +160,21 @@ class CardStore:
                     open_alarms[row.conversation_id].append(row.category)
         return [_card(row, open_alarms[row.conversation_id]) for row in rows]
 
-    async def present(self, conversation_ids: Collection[str]) -> None:
-        """These visitors' pages are open now; those who had left are back."""
+    async def present(self, conversation_ids: Collection[str]) -> int:
+        """These visitors' pages are open now; how many of them had left and are back."""
         if not conversation_ids:
-            return
+            return 0
         moment = now()
         of_these = desk_cards.c.conversation_id.in_(conversation_ids)
         async with self._database.transaction() as connection:
             # The clock first, although it may not move: two who change many cards must not wait for each other.
             await connection.execute(update(desk_clock).values(revision=desk_clock.c.revision))
             back = select(desk_cards.c.conversation_id).where(of_these, desk_cards.c.left_at.is_not(None))
-            for conversation_id in (await connection.execute(back)).scalars().all():
+            returned = (await connection.execute(back)).scalars().all()
+            for conversation_id in returned:
                 await changed(connection, conversation_id, left_at=None)
             await connection.execute(update(desk_cards).where(of_these).values(seen_at=moment))
+            return len(returned)
 
     async def mark_left(self, channel: str, before: datetime) -> int:
         """Mark visitors whose page was last open before a moment as having left; how many there were."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from statistics import median
 from typing import Any
 
 from sqlalchemy import Row, func, select, update
@@ -19,7 +18,6 @@ from bot.handoff import (
     NotHolder,
     NotOnDesk,
     NotPossible,
-    StateChange,
     Why,
 )
 from bot.model import Message, Reply, Sender, State, now
@@ -28,10 +26,11 @@ from bot.storage import handoffs as turns
 from bot.storage import messages as rows
 from bot.storage.audit import AuditLog
 from bot.storage.database import Database, notify
-from bot.storage.desk_tables import desk_cards, handoff_changes, handoffs, staff
+from bot.storage.desk_tables import desk_cards, handoffs, staff
 from bot.storage.encryption import Keyring
 from bot.storage.notifications import enqueue
-from bot.storage.tables import conversations, messages, safety_flags, trackers
+from bot.storage.safety import take_flags
+from bot.storage.tables import conversations, messages, trackers
 
 
 @dataclass(frozen=True)
@@ -46,15 +45,6 @@ class _Locked:
     @property
     def state(self) -> State:
         return State(self.row.state)
-
-
-@dataclass(frozen=True)
-class Overdue:
-    """A conversation whose holder is silent or away."""
-
-    conversation_id: str
-    holder: Colleague
-    why: Why
 
 
 class HandoffStore:
@@ -97,11 +87,7 @@ class HandoffStore:
             await turns.record(connection, handoff_id, State.PERSON, who.id, why, moment)
             await self._first_claimed(connection, handoff_id, moment)
             await turns.set_state(connection, conversation_id, State.PERSON)
-            await connection.execute(
-                update(safety_flags)
-                .where(safety_flags.c.conversation_id == conversation_id, safety_flags.c.handled_at.is_(None))
-                .values(handled_at=moment, handled_by=who.id)
-            )
+            await take_flags(connection, conversation_id, who.id, moment)
             await self._tell(connection, conversation_id, notices, moment)
             await self._to(connection, found, who, moment)
             await _audited(connection, who, "claim", conversation_id)
@@ -264,86 +250,6 @@ class HandoffStore:
             await cards.changed(connection, conversation_id, unanswered_since=None)
             return written[0]
 
-    # Reading
-
-    async def changes(self, conversation_id: str) -> list[StateChange]:
-        """Every change of who answers a conversation, the oldest first."""
-        query = (
-            select(handoff_changes)
-            .join(handoffs)
-            .where(handoffs.c.conversation_id == conversation_id)
-            .order_by(handoff_changes.c.changed_at, handoffs.c.requested_at, handoff_changes.c.number)
-        )
-        async with self._database.read() as connection:
-            found = (await connection.execute(query)).all()
-        return [StateChange(row.state, row.who, row.why, row.changed_at) for row in found]
-
-    async def held_by(self, staff_id: str) -> list[str]:
-        """The conversations that somebody holds."""
-        query = select(desk_cards.c.conversation_id).where(desk_cards.c.holder_id == staff_id)
-        async with self._database.read() as connection:
-            return list((await connection.execute(query)).scalars())
-
-    async def overdue(self, *, silent_before: datetime, offline_before: datetime) -> list[Overdue]:
-        """Conversations whose holder has not answered, or not had the desk open, since these moments."""
-        query = (
-            select(desk_cards, staff.c.name, staff.c.last_seen_at, staff.c.disabled_at)
-            .select_from(desk_cards)
-            .join(staff, staff.c.id == desk_cards.c.holder_id)
-        )
-        found = []
-        async with self._database.read() as connection:
-            held = (await connection.execute(query)).all()
-        for row in held:
-            seen = max(moment for moment in (row.last_seen_at, row.held_since) if moment is not None)
-            waits = None if row.unanswered_since is None else max(row.unanswered_since, row.held_since)
-            why = None
-            if row.disabled_at is not None:
-                why = Why.ACCOUNT_ENDED
-            elif seen < offline_before:
-                why = Why.OFFLINE
-            elif waits is not None and waits < silent_before:
-                why = Why.SILENT
-            if why is not None:
-                found.append(Overdue(row.conversation_id, Colleague(row.holder_id, row.name), why))
-        return found
-
-    async def claimed_since(self, conversation_id: str) -> datetime | None:
-        """When people first took the running handoff of a conversation."""
-        running = handoffs.c.conversation_id == conversation_id, handoffs.c.ended_at.is_(None)
-        async with self._database.read() as connection:
-            found: datetime | None = (
-                await connection.execute(select(handoffs.c.claimed_at).where(*running))
-            ).scalar_one_or_none()
-            return found
-
-    async def usual_wait(
-        self,
-        *,
-        since: datetime,
-        counts: Callable[[datetime], bool] = lambda _: True,
-        latest: int = 30,
-        least: int = 5,
-    ) -> float | None:
-        """How many seconds people usually wait for a claim: the median of the latest; nothing if there are too few.
-
-        Args:
-            counts: whether a handoff that was asked for at a moment counts, such as one within the team's hours.
-        """
-        query = (
-            select(handoffs.c.requested_at, handoffs.c.claimed_at)
-            .where(
-                handoffs.c.claimed_at.is_not(None),
-                handoffs.c.requested_at >= since,
-                handoffs.c.reason != Why.STEPPED_IN.value,
-            )
-            .order_by(handoffs.c.requested_at.desc())
-        )
-        async with self._database.read() as connection:
-            rows = [row for row in await connection.execute(query) if counts(row.requested_at)][:latest]
-        waits = [(row.claimed_at - row.requested_at).total_seconds() for row in rows]
-        return median(waits) if len(waits) >= least else None
-
     # Parts
 
     @asynccontextmanager
@@ -439,11 +345,7 @@ class HandoffStore:
             how = "closed" if state is State.CLOSED else "returned"
             ended = update(handoffs).where(handoffs.c.id == found.handoff_id)
             await connection.execute(ended.values(ended_at=moment, ended_how=how, close_reason=reason))
-        await connection.execute(
-            update(safety_flags)
-            .where(safety_flags.c.conversation_id == conversation_id, safety_flags.c.handled_at.is_(None))
-            .values(handled_at=moment, handled_by=who.id)
-        )
+        await take_flags(connection, conversation_id, who.id, moment)
         await turns.set_state(connection, conversation_id, state)
         await self._tell(connection, conversation_id, notices, moment)
         await cards.changed(

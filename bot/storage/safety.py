@@ -1,7 +1,7 @@
 """Safety in storage: what is remembered of a conversation's dangers, and the flags that staff see.
 
-This is the interface to whoever works on alarms: :meth:`SafetyStore.open_flags` is their list, the most urgent first,
-and :meth:`SafetyStore.handled` takes a conversation off it.
+Open alarms stand on the cards of the desk (``cards``); whoever takes a conversation there takes them
+(:func:`take_flags`). :class:`SafetyStore` reads them apart from the desk.
 """
 
 from __future__ import annotations
@@ -87,6 +87,13 @@ async def record_flags(connection: AsyncConnection, message: Message, flags: Seq
     await connection.execute(insert(safety_flags), rows)
 
 
+async def take_flags(connection: AsyncConnection, conversation_id: str, who: str, moment: datetime) -> int:
+    """Someone takes a conversation's alarms, as a part of the caller's transaction; how many were open."""
+    is_open = safety_flags.c.conversation_id == conversation_id, safety_flags.c.handled_at.is_(None)
+    taken = await connection.execute(update(safety_flags).where(*is_open).values(handled_at=moment, handled_by=who))
+    return int(taken.rowcount)
+
+
 class SafetyStore:
     """The alarms as staff work on them."""
 
@@ -116,12 +123,7 @@ class SafetyStore:
     async def handled(self, conversation_id: str, who: str) -> int:
         """Someone takes a conversation's alarms; how many were open."""
         async with self._database.transaction() as connection:
-            result = await connection.execute(
-                update(safety_flags)
-                .where(safety_flags.c.conversation_id == conversation_id, safety_flags.c.handled_at.is_(None))
-                .values(handled_at=now(), handled_by=who)
-            )
-            return int(result.rowcount)
+            return await take_flags(connection, conversation_id, who, now())
 
     async def trail(self, conversation_id: str) -> list[Flag]:
         """All alarms of a conversation in their order."""

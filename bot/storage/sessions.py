@@ -48,11 +48,6 @@ class Session:
     line_used_at: datetime
     second_factor_required: bool
 
-    @property
-    def ends_at(self) -> datetime:
-        """When it ends at the latest."""
-        return self.began_at + LONGEST
-
 
 def new_token() -> str:
     """256 random bits."""

@@ -16,6 +16,7 @@ from bot.storage.cards import CardStore
 from bot.storage.conversations import ConversationStore
 from bot.storage.database import Database
 from bot.storage.desk_tables import desk_cards, handoffs, staff
+from bot.storage.handoff_log import HandoffLog
 from bot.storage.handoff_store import HandoffStore
 from bot.storage.handoffs import purge_handoffs
 from bot.storage.notifications import NotificationStore
@@ -134,7 +135,9 @@ async def test_every_change_is_recorded_with_who_and_why(store: ConversationStor
     await desk.claim(conversation, bela, [], any_holder=True)
     await desk.close(conversation, bela, "answered", [])
     await put(store, conversation, "thank you, one more thing")
-    assert [(change.state, change.who, change.why) for change in await desk.changes(conversation)] == [
+    assert [
+        (change.state, change.who, change.why) for change in await HandoffLog(store.database).changes(conversation)
+    ] == [
         ("waiting", VISITOR, "asked"),
         ("person", asha.id, "claimed"),
         ("person", asha.id, "transferred"),
@@ -155,8 +158,8 @@ async def test_a_coordinator_may_move_what_another_holds(store: ConversationStor
     asha, bela, chief = [(await hire(store, name)).colleague for name in ("Asha", "Bela", "Chief")]
     await desk.claim(conversation, asha, [])
     await desk.transfer(conversation, chief, bela, [], any_holder=True)
-    assert await desk.held_by(bela.id) == [conversation]
-    assert await desk.held_by(asha.id) == []
+    assert await HandoffLog(store.database).held_by(bela.id) == [conversation]
+    assert await HandoffLog(store.database).held_by(asha.id) == []
 
 
 async def test_a_closed_conversation_is_opened_again_when_the_visitor_writes_but_not_by_feedback(
@@ -275,23 +278,23 @@ async def set_times(database: Database, conversation: str, **columns: object) ->
 
 
 async def test_a_holder_who_is_silent_or_away_is_noticed(store: ConversationStore, desk: HandoffStore) -> None:
-    asha = (await hire(store, "Asha")).colleague
-    long_ago, limits = now() - timedelta(minutes=30), {}
+    asha, log = (await hire(store, "Asha")).colleague, HandoffLog(store.database)
+    long_ago = now() - timedelta(minutes=30)
     limits = {"silent_before": now() - timedelta(minutes=10), "offline_before": now() - timedelta(minutes=3)}
     conversation = await asks(store)
     await desk.claim(conversation, asha, [])
-    assert await desk.overdue(**limits) == [], "she has just come"
+    assert await log.overdue(**limits) == [], "she has just come"
     await set_times(store.database, conversation, held_since=long_ago, unanswered_since=long_ago)
-    assert [one.why for one in await desk.overdue(**limits)] == [Why.OFFLINE]
+    assert [one.why for one in await log.overdue(**limits)] == [Why.OFFLINE]
     await StaffStore(store.database).seen([asha.id], now())
-    assert [(one.why, one.holder) for one in await desk.overdue(**limits)] == [(Why.SILENT, asha)]
+    assert [(one.why, one.holder) for one in await log.overdue(**limits)] == [(Why.SILENT, asha)]
     await desk.write(conversation, asha, str(uuid4()), "I am here", "talk_to_human")
-    assert await desk.overdue(**limits) == [], "she answered, and the visitor has written nothing since"
+    assert await log.overdue(**limits) == [], "she answered, and the visitor has written nothing since"
     await put(store, conversation, "hello?")
-    assert await desk.overdue(**limits) == [], "the visitor waits for a moment only"
+    assert await log.overdue(**limits) == [], "the visitor waits for a moment only"
     async with store.database.transaction() as connection:
         await connection.execute(update(staff).where(staff.c.id == asha.id).values(disabled_at=now()))
-    assert [one.why for one in await desk.overdue(**limits)] == [Why.ACCOUNT_ENDED]
+    assert [one.why for one in await log.overdue(**limits)] == [Why.ACCOUNT_ENDED]
 
 
 async def test_what_was_taken_away_keeps_its_place_in_the_queue(
@@ -343,6 +346,6 @@ async def test_how_long_it_usually_takes_is_only_said_when_it_is_known(
             this = handoffs.c.conversation_id == conversation
             await connection.execute(update(handoffs).where(this).values(requested_at=requested))
     since = now() - timedelta(days=14)
-    assert await desk.usual_wait(since=since) is None, "four are too few to say"
-    waits = await desk.usual_wait(since=since, least=4)
+    assert await HandoffLog(store.database).usual_wait(since=since) is None, "four are too few to say"
+    waits = await HandoffLog(store.database).usual_wait(since=since, least=4)
     assert waits == pytest.approx(150, abs=5), "the middle of 1, 2, 3 and 10 minutes"
